@@ -1,0 +1,197 @@
+"""What happened, as frozen dataclasses. The engine publishes them; journal and renderers observe.
+
+Every event holds plain data only (text, numbers, booleans, None, lists, string-keyed dicts), so
+that it can be written as JSON and read back equal. Times are seconds since the epoch, UTC.
+`path` names a play or task for ever: `plays[0].tasks[2].rescue[1]`, so that resume can find it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """How a task ended on a host, in the words of Ansible's recap."""
+
+    OK = "ok"
+    CHANGED = "changed"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    IGNORED = "ignored"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    at: float = field(kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted(Event):
+    """`options` are those that decide what is done (limit, tags, check, extra variables' names)."""
+
+    run: str
+    playbook: str
+    fingerprint: str
+    options: Mapping[str, object]
+    resumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlayStarted(Event):
+    path: str
+    name: str
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStarted(Event):
+    """One batch of `serial` begins: the play's hosts it will work on."""
+
+    path: str
+    index: int
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStarted(Event):
+    """Written durably before the task's effect starts on any of `hosts`."""
+
+    path: str
+    name: str
+    module: str
+    hosts: tuple[str, ...]
+    is_handler: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLine(Event):
+    """One line a running command wrote; for people watching, not kept in the journal."""
+
+    path: str
+    host: str
+    stream: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress(Event):
+    """How far a long transfer is; `total` is None while it is not known. Not kept in the journal."""
+
+    path: str
+    host: str
+    label: str
+    done: int
+    total: int | None
+    unit: str = "bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFinished(Event):
+    """One item of a loop ended on a host."""
+
+    path: str
+    host: str
+    index: int
+    label: str
+    status: Status
+    result: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed(Event):
+    """`until` was not met and the task will be tried again."""
+
+    path: str
+    host: str
+    attempt: int
+    retries: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFinished(Event):
+    """Durable before anything that follows it starts. `result` is what `register` holds."""
+
+    path: str
+    host: str
+    name: str
+    status: Status
+    result: Mapping[str, object]
+    seconds: float
+    message: str = ""
+    hint: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    notified: tuple[str, ...] = ()
+    registered: str = ""
+    diff: str = ""
+    exit_code: int = 0
+    is_handler: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HandlersFlushed(Event):
+    """Every notified handler of the play has run on these hosts; they are no longer pending."""
+
+    path: str
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HostRescued(Event):
+    """A block's rescue section ran to its end for a host that had failed in it."""
+
+    path: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFinished(Event):
+    path: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlayFinished(Event):
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveMeasured(Event):
+    """An objective of a play (`rto`, `rpo`) against what was reached, both in seconds."""
+
+    path: str
+    objective: str
+    target_seconds: float
+    reached_seconds: float | None
+    met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Warned(Event):
+    message: str
+    where: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostRecap:
+    """The counts of one host in the PLAY RECAP line."""
+
+    ok: int = 0
+    changed: int = 0
+    unreachable: int = 0
+    failed: int = 0
+    skipped: int = 0
+    rescued: int = 0
+    ignored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished(Event):
+    run: str
+    exit_code: int
+    recap: Mapping[str, HostRecap]
+    seconds: float

@@ -1,0 +1,1 @@
+"""Machines that tasks act on: the contract, and its implementations local, ssh and fake."""

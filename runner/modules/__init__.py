@@ -1,0 +1,1 @@
+"""What tasks can do: the table, the contract, and one file per module."""

@@ -1,0 +1,1 @@
+"""Where backups are kept: the contract, and its implementations memory, directory and s3."""

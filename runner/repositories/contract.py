@@ -1,0 +1,155 @@
+"""What every repository promises.
+
+Guarantees, each checked by tests/contracts/test_repositories.py against every implementation:
+
+- A key is a relative path of `/`-separated names (letters, digits, `._-=+@`); anything else,
+  `..` included, is refused before the store is asked.
+- An object is there whole or not at all; a reader never sees half of one being written.
+- `put_if_absent` has exactly one winner among any number of writers.
+- `put` returns the size and sha256 of the bytes that were read from the source; a store's own
+  checksums are never trusted.
+- `list` is in order of keys and complete.
+- What a broken `put` or upload left behind is never listed and can be swept.
+- Methods may be called from several threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import BinaryIO, Protocol, runtime_checkable
+
+from runner.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What was stored: size in bytes and the sha256 (hex) of its content, both taken as it flowed."""
+
+    key: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """An object as the store lists it; `modified` is in UTC."""
+
+    key: str
+    size: int
+    modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A presigned address: whoever holds it may do one thing until it expires, so it is a secret."""
+
+    url: Secret
+    method: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of an upload as its sender measured it; `number` counts from 1."""
+
+    number: int
+    size: int
+    md5: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentPart:
+    """A part that was stored: what was measured, and the ETag the store answered with (unquoted)."""
+
+    part: Part
+    etag: str
+
+
+class Repository(Protocol):
+    @property
+    def name(self) -> str:
+        """The name the inventory gives it."""
+        ...
+
+    def describe(self) -> str:
+        """Where it is, for people: `s3://bucket/prefix at https://…`. Holds no credential."""
+        ...
+
+    def put_if_absent(self, key: str, data: bytes) -> None:
+        """Store a small object; AlreadyExists if the key is taken."""
+        ...
+
+    def put(self, key: str, source: BinaryIO) -> StoredObject:
+        """Store a stream of unknown length. If `source` raises, nothing is stored and the error goes on."""
+        ...
+
+    def get(self, key: str, *, offset: int = 0, length: int | None = None) -> AbstractContextManager[BinaryIO]:
+        """The object's bytes from `offset`, `length` of them or to the end; ObjectNotFound if it is not there."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Every object whose key starts with `prefix`."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove an object; nothing happens if it is not there."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Upload(Protocol):
+    """An object being sent in parts by somebody who holds no credential."""
+
+    def sign(self, part: Part) -> Address:
+        """An address that takes exactly this part (its length and MD5 are signed). May be asked again."""
+        ...
+
+    def complete(self, parts: Sequence[SentPart]) -> None:
+        """Make the object appear; RepositoryError if an ETag is not the MD5 its sender measured."""
+        ...
+
+    def abort(self) -> None:
+        """Forget the upload and every part of it. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class Presigning(Protocol):
+    """A repository that can let a target send and fetch by itself."""
+
+    def begin(self, key: str) -> Upload: ...
+
+    def address_to_get(self, key: str, lifetime: timedelta) -> Address: ...
+
+    def sweep(self, older_than: timedelta) -> int:
+        """Abort uploads that a dead controller left open; returns how many."""
+        ...
+
+
+@runtime_checkable
+class OnHost(Protocol):
+    """A repository in a directory of a host: somebody on that host can use its files directly."""
+
+    @property
+    def host_name(self) -> str:
+        """The inventory name of the host that has the directory."""
+        ...
+
+    def path_of(self, key: str) -> str:
+        """The absolute path of an object on that host."""
+        ...
+
+
+class Repositories(Protocol):
+    """The repositories a play may name."""
+
+    def get(self, name: str) -> Repository:
+        """The repository of that name, opened at its first use."""
+        ...
+
+    def close(self) -> None: ...
