@@ -33,13 +33,15 @@ class Diff:
 class Change:
     """What apply would do. `needed` is None when it cannot be known without acting.
 
-    `data` is what a registered variable holds in check mode; leave out what is not known.
+    `data` is what a registered variable holds in check mode; leave out what is not known. `facts`
+    become host variables in check mode too: what is known without asking a host (set_fact).
     """
 
     needed: bool | None
     summary: str
     diff: Diff | None = None
     data: Mapping[str, object] = field(default_factory=dict)
+    facts: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,14 @@ class Acting(Reading, Protocol):
         ...
 
     def warn(self, message: str, hint: str = "") -> None: ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait without holding anything up; raises TimedOut at the task's deadline, Interrupted on Ctrl-C."""
+        ...
+
+    def ask(self, prompt: str, *, echo: bool = True) -> str:
+        """The line somebody at the terminal answers; TaskFailed at once if nobody can be asked."""
+        ...
 
 
 A = TypeVar("A")

@@ -1,0 +1,112 @@
+"""What command and shell have in common: the `creates`/`removes` guard, the run, the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from runner.errors import TaskFailed
+from runner.hosts.contract import Command, Host, Reader, Result, Script
+from runner.modules.contract import Change, Outcome
+
+# An empty IFS expands the pattern's wildcards without splitting it at blanks.
+ANY_MATCH: Final = """
+IFS=
+for path in $1; do
+  if [ -e "$path" ] || [ -L "$path" ]; then exit 0; fi
+done
+exit 1
+"""
+LAST_LINES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A command as a task describes it; `shown` is the result's `cmd`."""
+
+    what: Command
+    shown: str | list[str]
+    stdin: bytes
+    creates: str | None
+    removes: str | None
+    strip: bool
+
+    def preview(self, reader: Reader) -> Change:
+        """Unknown, unless `creates` or `removes` decides."""
+        reason = self.needless(reader)
+        if reason:
+            return Change(False, reason, data=self._skipped(reason))
+        decided = self.creates is not None or self.removes is not None
+        return Change(True if decided else None, f"runs {self.text}", data={"cmd": self.shown})
+
+    def run(self, host: Host) -> Outcome:
+        """Run it unless it is needless; TaskFailed with the whole result if it ends with another status than 0."""
+        reason = self.needless(host)
+        if reason:
+            return Outcome(False, self._skipped(reason))
+        started = datetime.now(UTC)
+        result = host.run(self.what, stdin=self.stdin, check=False)
+        data = self._data(result, started)
+        if not result.ok:
+            raise _failure(self, result, data)
+        return Outcome(True, data)
+
+    @property
+    def text(self) -> str:
+        return self.shown if isinstance(self.shown, str) else " ".join(self.shown)
+
+    def needless(self, reader: Reader) -> str:
+        """Why there is nothing to do, or empty text."""
+        if self.creates is not None and self._exists(reader, self.creates):
+            return f"Did not run command since '{self.creates}' exists"
+        if self.removes is not None and not self._exists(reader, self.removes):
+            return f"Did not run command since '{self.removes}' does not exist"
+        return ""
+
+    def _exists(self, reader: Reader, pattern: str) -> bool:
+        result = reader.query(Script(ANY_MATCH, (pattern,), cwd=self.what.cwd), check=False)
+        if result.exit_code > 1:
+            raise TaskFailed(f"cannot tell whether {pattern} exists: {result.stderr.strip()}")
+        return result.ok
+
+    def _skipped(self, reason: str) -> dict[str, object]:
+        return {"cmd": self.shown, "rc": 0, "stdout": f"skipped, since {reason}", "stderr": "", "msg": reason}
+
+    def _data(self, result: Result, started: datetime) -> dict[str, object]:
+        ended = datetime.now(UTC)
+        return {
+            "cmd": self.shown,
+            "rc": result.exit_code,
+            "stdout": result.stdout.rstrip("\r\n") if self.strip else result.stdout,
+            "stderr": result.stderr.rstrip("\r\n") if self.strip else result.stderr,
+            "start": _stamp(started),
+            "end": _stamp(ended),
+            "delta": str(ended - started),
+            "msg": "" if result.ok else "non-zero return code",
+        }
+
+
+def stdin_bytes(text: str | None, newline: bool) -> bytes:
+    """Standard input as a task gives it; surrogates carry bytes that are not UTF-8."""
+    if text is None:
+        return b""
+    return (text + ("\n" if newline else "")).encode("utf-8", "surrogateescape")
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def _failure(execution: Execution, result: Result, data: dict[str, object]) -> TaskFailed:
+    said = "\n".join((result.stderr.strip() or result.stdout.strip()).splitlines()[-LAST_LINES:])
+    hint = ""
+    if result.exit_code == 127:
+        hint = "the program is not on the host, or not in the PATH of this user"
+    elif result.exit_code == 126:
+        hint = "the file is there but may not be executed by this user"
+    return TaskFailed(
+        f"ended with status {result.exit_code}: {execution.text}" + (f"\n{said}" if said else ""),
+        hint=hint,
+        data={**data, "changed": True},
+    )
