@@ -179,6 +179,15 @@ class Reader(Protocol):
         """The whole content of a regular file; TaskFailed if it is missing or larger than `limit` bytes."""
         ...
 
+    def forward(self, address: TcpAddress | UnixAddress) -> AbstractContextManager[TcpAddress | UnixAddress]:
+        """An address on the controller that leads to `address` as seen from the host, while the context is open.
+
+        Only this process's user can connect to it where the platform allows (a Unix socket in a 0700
+        directory for a UnixAddress, with the file name it has on the host; loopback for a TcpAddress).
+        The tunnel itself changes nothing; what preview sends through it must only read.
+        """
+        ...
+
 
 class Host(Reader, Protocol):
     """A machine that can be changed."""
@@ -205,14 +214,6 @@ class Host(Reader, Protocol):
 
     def get(self, path: str, sink: BinaryIO) -> None:
         """Copy a file's bytes into `sink`."""
-        ...
-
-    def forward(self, address: TcpAddress | UnixAddress) -> AbstractContextManager[TcpAddress | UnixAddress]:
-        """An address on the controller that leads to `address` as seen from the host, while the context is open.
-
-        Only this process's user can connect to it where the platform allows (a Unix socket in a 0700
-        directory for a UnixAddress; loopback for a TcpAddress).
-        """
         ...
 
     def private_directory(self) -> AbstractContextManager[str]:
