@@ -1,0 +1,5 @@
+"""`python -m runner` is `sentraplay`."""
+
+from runner.cli import main
+
+main()

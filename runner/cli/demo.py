@@ -1,0 +1,17 @@
+"""`sentraplay demo`: the whole story on one machine."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+def demo() -> int:
+    """Watch a throw-away service be backed up, destroyed and recovered over SSH.
+
+    Starts a database, an SSH server and an object store of its own on this machine, and removes them
+    at the end. Needs the extra: pip install 'sentraplay[demo]'.
+    """
+    from runner.demo import run_demo
+
+    return run_demo()

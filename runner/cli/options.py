@@ -1,0 +1,146 @@
+"""Options that several commands share, and what their texts mean."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from runner.cli.state import default_journal
+from runner.errors import UsageError
+
+F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[F], F]
+
+NAME_HINT: Final = "use letters, digits and underscores, not starting with a digit"
+
+
+def playbooks(function: F) -> F:
+    """PLAYBOOK…: at least one, each an existing file."""
+    return click.argument("playbooks", metavar="PLAYBOOK...", nargs=-1, required=True, type=click.Path(path_type=Path))(
+        function
+    )
+
+
+def inventories(function: F) -> F:
+    """-i: inventory files."""
+    return click.option(
+        "-i",
+        "--inventory",
+        "inventories",
+        metavar="PATH",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        help="Inventory to read; may be given several times. Without one there is only localhost.",
+    )(function)
+
+
+def journal(function: F) -> F:
+    """--journal: where runs are recorded."""
+    return click.option(
+        "--journal",
+        metavar="PATH",
+        type=click.Path(path_type=Path),
+        default=default_journal,
+        show_default="sentraplay/journal.db in the user's state directory",
+        help="File that records runs, so that they can be resumed and looked at.",
+    )(function)
+
+
+def output(function: F) -> F:
+    """--output: what is written to standard output."""
+    return click.option(
+        "--output",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="Text for people, or JSON for programs (one object per line while running).",
+    )(function)
+
+
+def variables(function: F) -> F:
+    """-e: extra variables."""
+    return click.option(
+        "-e",
+        "--extra-vars",
+        "extra",
+        metavar="KEY=VALUE|JSON|@FILE",
+        multiple=True,
+        help="Variables that win over all others: KEY=VALUE pairs, a JSON object, or a YAML or JSON file.",
+    )(function)
+
+
+def passwords(function: F) -> F:
+    """-K and -k: passwords asked for before anything starts."""
+    ask_become = click.option(
+        "-K",
+        "--ask-become-pass",
+        is_flag=True,
+        help="Ask for the password sudo wants (read from standard input if that is no terminal).",
+    )
+    ask_login = click.option(
+        "-k",
+        "--ask-pass",
+        is_flag=True,
+        help="Ask for the SSH login password (read from standard input if that is no terminal).",
+    )
+    return ask_login(ask_become(function))
+
+
+def extra_variables(texts: Sequence[str]) -> dict[str, object]:
+    """What all -e together say; a later one wins. UsageError for text that is none of the three forms."""
+    merged: dict[str, object] = {}
+    for text in texts:
+        merged.update(_variables_of(text))
+    for name in merged:
+        if not name.isidentifier():
+            raise UsageError(f"-e: '{name}' cannot be the name of a variable", hint=NAME_HINT)
+    return merged
+
+
+def _variables_of(text: str) -> Mapping[str, object]:
+    if text.startswith("@"):
+        return _from_file(Path(text[1:]))
+    if text.lstrip().startswith("{"):
+        return _from_json(text)
+    return dict(_from_pairs(text))
+
+
+def _from_file(path: Path) -> Mapping[str, object]:
+    if not path.is_file():
+        raise UsageError(f"-e: there is no file {path}")
+    from runner.document import load
+
+    data = load(path).data
+    if not isinstance(data, dict):
+        raise UsageError(f"-e: {path} does not hold a mapping of names to values")
+    return data
+
+
+def _from_json(text: str) -> Mapping[str, object]:
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        hint = """quote it for the shell: -e '{"name": 1}'"""
+        raise UsageError(f"-e: not a JSON object: {error}", hint=hint) from None
+    return dict(data)
+
+
+def _from_pairs(text: str) -> Iterator[tuple[str, object]]:
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"-e: quotes do not match ({error})", hint="or give JSON, or @FILE") from None
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            # The word itself is not repeated: it may be the second half of a password.
+            raise UsageError(
+                "-e: a word without '=' is no KEY=VALUE pair",
+                hint="""a value with spaces needs quotes of its own: -e "name='two words'", or give JSON""",
+            )
+        yield name, value

@@ -1,0 +1,54 @@
+"""A problem as people read it: the place, what is wrong, the line itself with a caret, and the next step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from runner.errors import Location, Problem, Severity
+from runner.secret import MASK
+
+WIDEST: Final = 100
+_SECRET_LINE: Final = re.compile(
+    r"(?i)^(?P<key>[\s-]*[\"']?\w*(?:password|passphrase|secret|token|secret_key|secret_access_key|private_key)[\"']?\s*:\s*)"
+    r"(?![\"']?\{\{).+$"
+)
+
+
+def text_of(problem: Problem) -> str:
+    """`file:line:column: message`, the source line with a caret under the column, then the hint."""
+    return "\n".join(_lines(problem))
+
+
+def _lines(problem: Problem) -> Iterator[str]:
+    place = f"{problem.location}: " if problem.location else ""
+    severity = "warning: " if problem.severity is Severity.WARNING else ""
+    yield f"{place}{severity}{problem.message}"
+    if problem.location:
+        yield from _excerpt(problem.location)
+    if problem.hint:
+        yield f"  hint: {problem.hint}"
+
+
+def _excerpt(location: Location) -> Iterator[str]:
+    lines = _source(location.file)
+    if not 1 <= location.line <= len(lines):
+        return
+    line = _SECRET_LINE.sub(rf"\g<key>{MASK}", lines[location.line - 1].expandtabs(1))
+    start = max(0, location.column - WIDEST)
+    number = str(location.line)
+    yield f"  {number} | {line[start : start + WIDEST + 20]}"
+    if location.column - 1 <= len(line):
+        yield f"  {' ' * len(number)} | {' ' * (location.column - 1 - start)}^"
+
+
+@lru_cache(maxsize=16)
+def _source(file: str) -> tuple[str, ...]:
+    """The lines of a file that was read a moment ago; none if it cannot be read again."""
+    try:
+        return tuple(Path(file).read_text(encoding="utf-8", errors="replace").split("\n"))
+    except OSError:
+        return ()

@@ -1,0 +1,70 @@
+"""The way of every event: secrets masked once, then the journal, then those who watch.
+
+The journal decides: what it cannot record does not happen. A watcher decides nothing: one that went
+away (`| head`, a closed terminal, a full disk under its file) or broke is left out from then on, for
+a recovery must not stop half-way because nobody looks at it any more.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from typing import Final
+
+from runner.events import Event, OutputLine, Progress
+from runner.render import Renderer
+from runner.secret import Redactor
+
+# Names the program itself gave, or that the inventory and the playbook's structure give. A weak secret
+# that happens to equal one ("postgres") must not make the journal unreadable to resume.
+STRUCTURE: Final = frozenset(
+    {"at", "run", "fingerprint", "path", "host", "hosts", "module", "status", "stream", "registered", "recap", "unit"}
+)
+WATCHED_ONLY: Final = (OutputLine, Progress)
+
+
+class Bus:
+    """Publishes events, one at a time whatever thread they come from."""
+
+    def __init__(self, redactor: Redactor, record: Callable[[Event], None], renderers: Sequence[Renderer]) -> None:
+        self._redactor = redactor
+        self._record = record
+        self._renderers = list(renderers)
+        self._lock = threading.Lock()
+        self._broken: Exception | None = None
+
+    def publish(self, event: Event) -> None:
+        """Record `event` durably, then show it. Raises what the journal raises, and then nothing was shown."""
+        masked = self.masked(event)
+        with self._lock:
+            if not isinstance(event, WATCHED_ONLY):
+                self._record(masked)
+            for renderer in tuple(self._renderers):
+                self._show(renderer, masked)
+
+    def masked(self, event: Event) -> Event:
+        """A copy of `event` in which no free text holds a known secret."""
+        free = (field.name for field in fields(event) if field.name not in STRUCTURE)
+        return replace(event, **{name: self._redactor.redact(getattr(event, name)) for name in free})
+
+    def _show(self, renderer: Renderer, event: Event) -> None:
+        try:
+            renderer(event)
+        except OSError:
+            self._renderers.remove(renderer)
+        except Exception as error:  # noqa: BLE001 a watcher's bug is told at the end; the run goes on
+            self._broken = self._broken or error
+            self._renderers.remove(renderer)
+
+    def close(self) -> None:
+        """Let the renderers leave; raises the bug that broke one of them, if there was one."""
+        with self._lock:
+            for renderer in self._renderers:
+                try:
+                    renderer.close()
+                except OSError:
+                    continue
+            self._renderers.clear()
+        if self._broken:
+            raise self._broken
