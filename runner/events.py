@@ -13,7 +13,11 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """How a task ended on a host, in the words of Ansible's recap."""
+    """How a task ended on a host, in the words of Ansible's recap.
+
+    UNKNOWN exists only in check mode: what the task would do cannot be known without acting. The
+    recap counts it as ok.
+    """
 
     OK = "ok"
     CHANGED = "changed"
@@ -21,6 +25,7 @@ class Status(StrEnum):
     FAILED = "failed"
     IGNORED = "ignored"
     UNREACHABLE = "unreachable"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,13 @@ class AttemptFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class TaskFinished(Event):
-    """Durable before anything that follows it starts. `result` is what `register` holds."""
+    """Durable before anything that follows it starts. `result` is what `register` holds.
+
+    `exit_code` is that of the error a failed task ended with. `notified` holds the paths of handlers.
+    `shared_with` are the other hosts of the batch that take over a `run_once` result. `to_rescue`: the task
+    failed and an enclosing block's rescue section takes over. `partial`: in check mode, what `result`
+    does not hold is unknown. `withheld`: this copy of the event had a secret masked or was censored by no_log.
+    """
 
     path: str
     host: str
@@ -129,11 +140,24 @@ class TaskFinished(Event):
     diff: str = ""
     exit_code: int = 0
     is_handler: bool = False
+    shared_with: tuple[str, ...] = ()
+    to_rescue: bool = False
+    partial: bool = False
+    withheld: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInterrupted(Event):
+    """A task was cut off by Ctrl-C or SIGTERM; it has no end, so resume does it again."""
+
+    path: str
+    host: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
 class HandlersFlushed(Event):
-    """Every notified handler of the play has run on these hosts; they are no longer pending."""
+    """Every handler notified so far has had its turn on these hosts; `path` names the flush point."""
 
     path: str
     hosts: tuple[str, ...]
