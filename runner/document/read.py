@@ -1,0 +1,208 @@
+"""Files and text -> documents, with the reader's own errors put in words."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path as FilePath
+from typing import Any, Final
+
+import yaml
+
+from runner.document.build import DEEPEST, MAPPING, PLAIN, SEQUENCE, TEXT, Builder
+from runner.document.model import Document, Examined
+from runner.errors import InvalidInput, Location, Problem
+
+LARGEST: Final = 16 * 1024 * 1024
+
+_FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_TEMPLATE: Final = re.compile(r"\{\{[^{}]*\}\}")
+_UNQUOTED: Final = re.compile(r"(?::|-)\s+\{\{")
+
+
+class _Loader(yaml.CSafeLoader):
+    """Says of each scalar only whether it was plain or quoted; scalars.py decides what it means."""
+
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+        if kind is yaml.ScalarNode:
+            return PLAIN if implicit[0] else TEXT
+        return MAPPING if kind is yaml.MappingNode else SEQUENCE
+
+
+def load(path: FilePath, shown_as: str | None = None) -> Document:
+    """The document in a file, named `shown_as` in every message. InvalidInput carries all problems."""
+    return _whole(examine(path, shown_as))
+
+
+def load_text(text: str, file: str) -> Document:
+    """The document in `text`, which is said to come from `file`. InvalidInput carries all problems."""
+    return _whole(examine_text(text, file))
+
+
+def examine(path: FilePath, shown_as: str | None = None) -> Examined:
+    """As `load`, but gives what could be read together with the problems, so that more can be found."""
+    file = shown_as or str(path)
+    try:
+        if path.is_dir():
+            return _unreadable(Problem(f"{file} is a directory, not a file", Location(file, 1, 1)))
+        if path.is_file() and path.stat().st_size > LARGEST:
+            return _unreadable(Problem(f"the file is larger than {LARGEST >> 20} MiB", Location(file, 1, 1)))
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return _unreadable(Problem("there is no such file", Location(file, 1, 1), "check the path"))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        return _unreadable(Problem(f"the file cannot be read: {reason}", Location(file, 1, 1)))
+    return _examine_bytes(content, file)
+
+
+def examine_text(text: str, file: str) -> Examined:
+    """As `load_text`, but gives what could be read together with the problems."""
+    text = text.removeprefix("\ufeff")
+    if forbidden := _FORBIDDEN.search(text):
+        return _unreadable(_forbidden_character(text, forbidden, file))
+    try:
+        _refuse_depth(text, file)
+        root = _Loader(text).get_single_node()
+    except yaml.YAMLError as error:
+        return _unreadable(_syntax_problem(error, text, file))
+    except InvalidInput as error:
+        return _unreadable(*error.problems)
+    if root is None or (isinstance(root, yaml.ScalarNode) and root.tag == PLAIN and root.value == ""):
+        return _unreadable(Problem("the file is empty", Location(file, 1, 1)))
+    builder = Builder(file)
+    document = builder.document(root)
+    problems = tuple(sorted(builder.problems, key=lambda problem: problem.location or Location(file, 1, 1)))
+    return Examined(document, problems)
+
+
+def _whole(examined: Examined) -> Document:
+    if examined.problems:
+        raise InvalidInput(examined.problems)
+    assert examined.document is not None
+    return examined.document
+
+
+def _unreadable(*problems: Problem) -> Examined:
+    return Examined(None, problems)
+
+
+def _examine_bytes(content: bytes, file: str) -> Examined:
+    try:
+        return examine_text(content.decode("utf-8"), file)
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8")
+        place = _place_after(before, file)
+        return _unreadable(Problem("the file is not UTF-8 text here", place, "save the file as UTF-8"))
+
+
+def _place_after(before: str, file: str) -> Location:
+    lines = re.split(r"\r\n|\r|\n", before)
+    return Location(file, len(lines), len(lines[-1]) + 1)
+
+
+def _place(mark: Any, file: str) -> Location:
+    return Location(file, mark.line + 1, mark.column + 1) if mark else Location(file, 1, 1)
+
+
+def _forbidden_character(text: str, found: re.Match[str], file: str) -> Problem:
+    return Problem(
+        f"the character U+{ord(found[0]):04X} is not allowed in YAML",
+        _place_after(text[: found.start()], file),
+        "remove it, or write it as an escape in double quotes",
+    )
+
+
+def _refuse_depth(text: str, file: str) -> None:
+    """The C parser recurses without a limit, so what could be deep is measured first, event by event."""
+    brackets = _TEMPLATE.sub("", text)
+    openings = brackets.count("[") + brackets.count("{")
+    if openings < 1000 and max((len(line) for line in text.splitlines()), default=0) < 1000:
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > DEEPEST:
+            message = f"nested more than {DEEPEST} levels deep"
+            raise InvalidInput([Problem(message, _place(event.start_mark, file))])
+
+
+def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return Problem(f"not readable as YAML: {error}", Location(file, 1, 1))
+    place = _place(error.problem_mark or error.context_mark, file)
+    lines = text.splitlines()
+    line = lines[place.line - 1] if place.line <= len(lines) else ""
+    message, hint = _in_words(error, line, place)
+    context = error.context_mark
+    if context and context.line + 1 != place.line and "begun" in message:
+        message = message.replace("begun", f"begun in line {context.line + 1}")
+    return Problem(message, place, hint)
+
+
+def _in_words(error: yaml.MarkedYAMLError, line: str, place: Location) -> tuple[str, str]:
+    said, context = str(error.problem or ""), str(error.context or "")
+    if _UNQUOTED.search(line):
+        return "a value that begins with '{{' must be in quotes as a whole", 'write "{{ … }}…"'
+    if said == "found character that cannot start any token":
+        return _bad_start(line, place)
+    for words, message, hint in _EXPLAINED:
+        if words in said or words in context:
+            return message, hint
+    return f"not readable as YAML: {' '.join((context, said)).strip()}", ""
+
+
+def _bad_start(line: str, place: Location) -> tuple[str, str]:
+    character = line[place.column - 1 : place.column]
+    if character == "\t":
+        return "a tab stands where the indentation is", "indent with spaces"
+    return f"a value cannot begin with '{character}'", "put the value in quotes"
+
+
+_EXPLAINED: Final = (
+    (
+        "mapping values are not allowed",
+        "a ':' stands where no key can be",
+        "put a value that holds ': ' in quotes, or check the indentation of this line",
+    ),
+    (
+        "expected a single document",
+        "a second document begins here",
+        "keep one document per file; remove the '---' line",
+    ),
+    ("found undefined alias", "this alias has no anchor", "put a value that begins with '*' in quotes"),
+    ("while scanning an alias", "a value that begins with '*' is an alias", "put the value in quotes"),
+    ("while scanning an anchor", "a value that begins with '&' is an anchor", "put the value in quotes"),
+    ("second occurrence", "this anchor's name is already taken", "give every anchor a name of its own"),
+    (
+        "while scanning a simple key",
+        "the text here has no ':' and is no key",
+        "check for a missing ':' or '-', or for quotes that don't end",
+    ),
+    ("while scanning a quoted scalar", "the quotes begun here have no end", "add the closing quote"),
+    ("found unknown escape character", "unknown escape in double quotes", "write \\\\ for a backslash"),
+    (
+        "while parsing a flow sequence",
+        "the list begun with '[' goes wrong here",
+        "check for a missing ',' or ']'",
+    ),
+    (
+        "while parsing a flow mapping",
+        "the mapping begun with '{' goes wrong here",
+        "check for a missing ',' or '}'",
+    ),
+    (
+        "while parsing a block mapping",
+        "this line does not fit the mapping it stands in",
+        "indent it like the keys around it, or put the value before it in quotes",
+    ),
+    (
+        "while parsing a block collection",
+        "this line does not fit the list it stands in",
+        "begin it with '- ' in the column of the other items",
+    ),
+    ("did not find expected node content", "a value is missing here", "check for a bracket or quote that doesn't end"),
+    ("undefined tag handle", "this tag is not known", "put a value that begins with '!' in quotes"),
+)
