@@ -1,0 +1,87 @@
+"""Events as JSON text and back, for every event class there is or will be, by its type hints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+
+from runner import events
+from runner.errors import SentraPlayError
+from runner.events import Event
+
+KINDS: Final[Mapping[str, type[Event]]] = {
+    name: kind for name, kind in vars(events).items() if isinstance(kind, type) and issubclass(kind, Event)
+}
+
+
+def encode(event: Event) -> tuple[str, str]:
+    """The name of the event's class and its fields as JSON (ASCII, so that odd bytes kept in text survive).
+
+    Raises TypeError if a field holds something that is not plain data.
+    """
+    return type(event).__name__, json.dumps(_plain(event), separators=(",", ":"))
+
+
+def decode(kind: str, body: str) -> Event:
+    """The event `encode` was given. Raises SentraPlayError for a kind or field this version does not know."""
+    wanted = KINDS.get(kind)
+    try:
+        if wanted is None:
+            raise ValueError(f"no event is called {kind}")
+        event: Event = _dataclass(wanted, json.loads(body))
+    except (TypeError, ValueError, KeyError) as error:
+        raise SentraPlayError(
+            f"the journal holds an event that cannot be read ({kind}: {error})",
+            why="what was done in that run is not fully known",
+            hint="use the version of SentraPlay that wrote it",
+        ) from error
+    return event
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {_key(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _key(key: object) -> str:
+    if isinstance(key, str):
+        return key
+    raise TypeError(f"the key {key!r} is not text")
+
+
+@cache
+def _hints(kind: type) -> Mapping[str, Any]:
+    return get_type_hints(kind)
+
+
+def _dataclass(kind: type, values: Mapping[str, object]) -> Any:
+    hints = _hints(kind)
+    return kind(**{name: _typed(hints[name], value) for name, value in values.items()})
+
+
+def _typed(hint: Any, value: Any) -> Any:
+    """`value`, fresh from JSON, as `hint` says; JSON knows neither tuples nor enums nor dataclasses."""
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
+        if value is None:
+            return None
+        return _typed(next(arm for arm in get_args(hint) if arm is not NoneType), value)
+    if origin is tuple:
+        return tuple(_typed(get_args(hint)[0], item) for item in value)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return {key: _typed(get_args(hint)[1], item) for key, item in value.items()}
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return hint(value)
+    if is_dataclass(hint) and isinstance(hint, type):
+        return _dataclass(hint, value)
+    return float(value) if hint is float else value
