@@ -2,8 +2,8 @@
 
 Guarantees, each checked by tests/contracts/test_repositories.py against every implementation:
 
-- A key is a relative path of `/`-separated names (letters, digits, `._-=+@`); anything else,
-  `..` included, is refused before the store is asked.
+- A key is a relative path of `/`-separated names (letters, digits, `._-=+@`, not starting with a
+  dot); anything else, `..` included, is refused before the store is asked.
 - An object is there whole or not at all; a reader never sees half of one being written.
 - `put_if_absent` has exactly one winner among any number of writers.
 - `put` returns the size and sha256 of the bytes that were read from the source; a store's own
@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from runner.secret import Secret
@@ -69,6 +70,14 @@ class SentPart:
     etag: str
 
 
+class Transfer(StrEnum):
+    """Who moves bytes between a target and a store: the target itself, this process, or whichever can."""
+
+    AUTO = "auto"
+    TARGET = "target"
+    RELAY = "relay"
+
+
 class Repository(Protocol):
     @property
     def name(self) -> str:
@@ -99,6 +108,10 @@ class Repository(Protocol):
         """Remove an object; nothing happens if it is not there."""
         ...
 
+    def sweep(self, older_than: timedelta) -> int:
+        """Remove what broken puts and uploads left and nothing has touched for so long; returns how many."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -122,12 +135,19 @@ class Upload(Protocol):
 class Presigning(Protocol):
     """A repository that can let a target send and fetch by itself."""
 
+    @property
+    def transfer(self) -> Transfer:
+        """Who moves the bytes, as the inventory says."""
+        ...
+
+    def part_size(self, number: int) -> int:
+        """How many bytes part `number` (from 1) holds; every part but the last is full."""
+        ...
+
     def begin(self, key: str) -> Upload: ...
 
-    def address_to_get(self, key: str, lifetime: timedelta) -> Address: ...
-
-    def sweep(self, older_than: timedelta) -> int:
-        """Abort uploads that a dead controller left open; returns how many."""
+    def address_to_get(self, key: str, lifetime: timedelta) -> Address:
+        """An address that gives the object's bytes, ranges included; the object need not be there yet."""
         ...
 
 
@@ -142,6 +162,18 @@ class OnHost(Protocol):
 
     def path_of(self, key: str) -> str:
         """The absolute path of an object on that host."""
+        ...
+
+    def prepare(self, key: str) -> str:
+        """The path of a new, empty 0600 file for somebody on that host to fill; never listed."""
+        ...
+
+    def commit(self, temporary: str, key: str) -> None:
+        """Make a prepared and filled file the object, durably, in one step."""
+        ...
+
+    def discard(self, temporary: str) -> None:
+        """Remove a prepared file. Idempotent."""
         ...
 
 

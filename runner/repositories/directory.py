@@ -1,0 +1,248 @@
+"""A repository in a directory of any host: the controller, a backup server, or the target itself.
+
+The same POSIX sh runs there whatever the connection is. Unfinished files live in `.incoming` under
+the root, so that an object appears by one rename on one file system and a sweep has one place to look.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import BinaryIO, Final
+
+from runner.errors import AlreadyExists, ObjectNotFound, RepositoryError, SentraPlayError, TaskFailed
+from runner.hosts.contract import CommandFailed, Host, Pipeline, Script, Stream, command
+from runner.repositories.contract import ObjectInfo, StoredObject
+from runner.repositories.keys import check_key, check_prefix, is_key
+from runner.repositories.streams import Tap, buffered
+
+_INCOMING: Final = ".incoming"
+_TAKEN: Final = 17
+
+_PREPARE: Final = Script("""
+umask 077
+mkdir -p -- "$1" && exec mktemp "$1/XXXXXXXXXXXXXXXX"
+""")
+
+# tee of GNU stops at the first failed write only when told to, and would read on for hours after the
+# disk is full; other tees do not know the option.
+RECEIVE: Final = Script("""
+if tee --output-error=exit /dev/null </dev/null >/dev/null 2>&1
+then exec tee --output-error=exit "$1"
+else exec tee "$1"
+fi
+""")
+
+_COMMIT: Final = Script("""
+umask 077
+directory=${2%/*}
+mkdir -p -- "$directory" || exit
+[ ! -d "$2" ] || { echo "$2 is a directory" >&2; exit 1; }
+sync "$1" && mv -f -- "$1" "$2" && sync "$directory" "${directory%/*}" "$3"
+""")
+
+_PUT_IF_ABSENT: Final = Script("""
+umask 077
+directory=${2%/*}
+trap 'rm -f -- "$1"' EXIT
+mkdir -p -- "$directory" && cat >"$1" && sync "$1" || exit
+[ ! -e "$2" ] || exit 17
+ln -- "$1" "$2" || { [ ! -e "$2" ] || exit 17; exit 1; }
+sync "$directory" "${directory%/*}" "$3"
+""")
+
+# A file deleted between find and stat is simply not listed; those told twice are told alike.
+_LIST: Final = Script("""
+cd -- "$1" 2>/dev/null || { [ ! -e "$1" ]; exit; }
+[ -d "$2" ] || exit 0
+find "$2" -name '.?*' -prune -o -name '*[!A-Za-z0-9._=+@-]*' -prune -o -type f -exec sh -c '
+stat -c "%s %Y %n" "$@" 2>/dev/null && exit
+for f; do [ ! -e "$f" ] || stat -c "%s %Y %n" "$f" || exit; done' sh {} +
+""")
+
+_DELETE: Final = Script("""
+rm -f -- "$1" || exit
+rmdir -- "${1%/*}" 2>/dev/null || :
+""")
+
+_RANGE: Final = Script('tail -c "+$2" -- "$1" | head -c "$3"')
+
+_SWEEP: Final = Script("""
+[ -d "$1" ] || exit 0
+find "$1" -type f -mmin "+$2" -exec sh -c 'for f; do rm -f -- "$f" && echo "$f"; done' sh {} +
+""")
+
+_FULL: Final = re.compile(r"No space left on device|Disk quota exceeded")
+_DENIED: Final = re.compile(r"Permission denied|Read-only file system|Operation not permitted")
+
+
+class DirectoryRepository:
+    """Objects are files of the same path under `root`, mode 0600, owned by the user of the host's view."""
+
+    def __init__(self, name: str, host: Host, root: str) -> None:
+        """`root` is an absolute path; it is made when something is first stored."""
+        self._name = name
+        self._host = host
+        self._root = root.rstrip("/") or "/"
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def host_name(self) -> str:
+        return self._host.name
+
+    def describe(self) -> str:
+        return f"directory {self._root} on {self._host.name}"
+
+    def path_of(self, key: str) -> str:
+        return f"{self._root}/{check_key(key)}"
+
+    def put_if_absent(self, key: str, data: bytes) -> None:
+        path = self.path_of(key)
+        with self._explained():
+            temporary = self.prepare(key)
+            script = Script(_PUT_IF_ABSENT.text, (temporary, path, self._root), env=_PLAIN)
+            result = self._host.run(script, stdin=data, check=False)
+            if result.exit_code == _TAKEN:
+                raise AlreadyExists(message=f"there is already an object {key}", where=self.describe())
+            if not result.ok:
+                raise CommandFailed(message=f"storing {key} failed: {result.stderr.strip()}", result=result)
+
+    def put(self, key: str, source: BinaryIO) -> StoredObject:
+        temporary = self.prepare(key)
+        try:
+            stored = self._receive(key, temporary, source)
+            self.commit(temporary, key)
+        except BaseException:
+            self._drop(temporary)
+            raise
+        return stored
+
+    def _receive(self, key: str, temporary: str, source: BinaryIO) -> StoredObject:
+        tap = Tap(source)
+        receive = Script(RECEIVE.text, (temporary,), env=_PLAIN)
+        with self._host.stream(Pipeline((receive, command("sha256sum", env=_PLAIN)))) as stream:
+            fill(stream, buffered(tap))
+            arrived = stream.stdout.read().split(b" ")[0].decode()
+            with self._explained():
+                stream.finish()
+        if arrived != tap.sha256:
+            raise RepositoryError(
+                message=f"what arrived of {key} is not what was sent",
+                where=self.describe(),
+                why=f"sha256 sent {tap.sha256}, arrived {arrived}",
+                hint="check the link and the memory of both machines, then run again",
+            )
+        return StoredObject(key, tap.size, tap.sha256)
+
+    @contextmanager
+    def get(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[BinaryIO]:
+        path = self.path_of(key)
+        found = self._host.stat(path)
+        if found is None or found.kind != "file":
+            raise ObjectNotFound(message=f"there is no object {key}", where=self.describe())
+        left = max(0, found.size - offset)
+        wanted = left if length is None else min(length, left)
+        read = Script(_RANGE.text, (path, str(offset + 1), str(wanted)), env=_PLAIN)
+        with self._host.stream(read) as stream:
+
+            def prove(size: int) -> None:
+                with self._explained():
+                    stream.finish()
+                if size != wanted:
+                    raise RepositoryError(
+                        message=f"only {size} of {wanted} bytes of {key} could be read", where=self.describe()
+                    )
+
+            yield buffered(Tap(stream.stdout, prove))
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        start = check_prefix(prefix).rpartition("/")[0]
+        listing = Script(_LIST.text, (self._root, f"./{start}" if start else "."), env=_PLAIN)
+        with self._explained(), self._host.stream(listing) as stream:
+            lines = stream.stdout.read().decode("utf-8", "surrogateescape").splitlines()
+            stream.finish()
+        infos = (_info(line) for line in lines)
+        found = {info.key: info for info in infos if is_key(info.key) and info.key.startswith(prefix)}
+        yield from (found[key] for key in sorted(found))
+
+    def delete(self, key: str) -> None:
+        with self._explained():
+            self._host.run(Script(_DELETE.text, (self.path_of(key),), env=_PLAIN))
+
+    def sweep(self, older_than: timedelta) -> int:
+        minutes = int(older_than.total_seconds() // 60)
+        with self._explained():
+            result = self._host.run(Script(_SWEEP.text, (self._incoming, str(minutes)), env=_PLAIN))
+        return len(result.stdout.splitlines())
+
+    def prepare(self, key: str) -> str:
+        check_key(key)
+        with self._explained():
+            return self._host.run(Script(_PREPARE.text, (self._incoming,), env=_PLAIN)).stdout.rstrip("\n")
+
+    def commit(self, temporary: str, key: str) -> None:
+        with self._explained():
+            self._host.run(Script(_COMMIT.text, (temporary, self.path_of(key), self._root), env=_PLAIN))
+
+    def discard(self, temporary: str) -> None:
+        self._host.run(command("rm", "-f", "--", temporary))
+
+    def close(self) -> None:
+        """The host belongs to whoever opened it."""
+
+    @property
+    def _incoming(self) -> str:
+        return f"{self._root}/{_INCOMING}"
+
+    def _drop(self, temporary: str) -> None:
+        # What broke the put may well keep this from working too; the sweep of a later run takes the file then.
+        with suppress(SentraPlayError):
+            self.discard(temporary)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except CommandFailed as failed:
+            raise self._explain(failed) from failed
+
+    def _explain(self, failed: CommandFailed) -> TaskFailed:
+        said = failed.result.stderr.strip()
+        if _FULL.search(said):
+            return RepositoryError(
+                message="there is no space left for the repository",
+                where=self.describe(),
+                why=said,
+                hint=f"free space on {self._host.name} or name another repository; nothing of the object was kept",
+            )
+        hint = "let the user SentraPlay works as there write to it" if _DENIED.search(said) else ""
+        return RepositoryError(message=f"the repository failed: {said}", where=self.describe(), hint=hint)
+
+
+_PLAIN: Final = {"LC_ALL": "C"}
+
+
+def fill(stream: Stream, source: BinaryIO) -> None:
+    """Write all of `source` into the stream and end its input.
+
+    A reader that died is not reported here but by `finish`, which knows its status and what it said.
+    An error of `source` goes on, and the unfinished stream then counts as failed.
+    """
+    while block := source.read(1024 * 1024):
+        try:
+            stream.stdin.write(block)
+            stream.stdin.flush()
+        except OSError:
+            return
+    with suppress(OSError):
+        stream.stdin.close()
+
+
+def _info(line: str) -> ObjectInfo:
+    size, modified, path = line.split(" ", 2)
+    return ObjectInfo(path.removeprefix("./"), int(size), datetime.fromtimestamp(int(modified), UTC))

@@ -1,0 +1,62 @@
+"""Byte streams that count and hash what flows through them, and that prove their end."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from typing import Any, BinaryIO, Final
+
+BLOCK: Final = 1024 * 1024
+
+
+class Tap(io.RawIOBase):
+    """Passes `source` on; `size` and `sha256` are of the bytes read through it so far.
+
+    `at_end(size)` is called once, when the source has ended and before the reader learns of it: what it
+    raises reaches the reader in place of the end, so that a stream cut short is never taken for a whole one.
+    """
+
+    def __init__(self, source: BinaryIO, at_end: Callable[[int], None] | None = None) -> None:
+        self._source = source
+        self._at_end = at_end
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._source.read(len(buffer))
+        if not data:
+            self._end()
+            return 0
+        buffer[: len(data)] = data
+        self.size += len(data)
+        self._hash.update(data)
+        return len(data)
+
+    def _end(self) -> None:
+        if self._at_end is not None:
+            at_end, self._at_end = self._at_end, None
+            at_end(self.size)
+
+
+def buffered(raw: io.RawIOBase) -> io.BufferedReader:
+    """`raw` as the binary file that the contracts speak of."""
+    return io.BufferedReader(raw, BLOCK)
+
+
+def copy(source: BinaryIO, sink: BinaryIO, moved: Callable[[int], None] | None = None) -> int:
+    """Copy to the end; gives the number of bytes and tells `moved` the total so far after each block."""
+    total = 0
+    while data := source.read(BLOCK):
+        sink.write(data)
+        total += len(data)
+        if moved is not None:
+            moved(total)
+    return total
