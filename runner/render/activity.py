@@ -14,6 +14,7 @@ from runner.events import (
     Progress,
     RunFinished,
     TaskFinished,
+    TaskInterrupted,
     TaskStarted,
 )
 from runner.render.rate import Estimate
@@ -50,7 +51,7 @@ class Activity:
                 case OutputLine():
                     if row := self._running.get((event.path, event.host)):
                         row.last_line = printable(event.text)
-                case TaskFinished():
+                case TaskFinished() | TaskInterrupted():
                     self._running.pop((event.path, event.host), None)
                 case BatchFinished() | PlayFinished() | RunFinished():
                     self._running.clear()

@@ -26,6 +26,7 @@ from runner.events import (
     RunStarted,
     Status,
     TaskFinished,
+    TaskInterrupted,
     TaskStarted,
     Warned,
 )
@@ -63,6 +64,7 @@ _KIND_OF_STATUS: Final[Mapping[Status, Kind]] = {
     Status.FAILED: Kind.FAILED,
     Status.IGNORED: Kind.FAILED,
     Status.UNREACHABLE: Kind.FAILED,
+    Status.UNKNOWN: Kind.WARNING,
 }
 _WORD_OF_STATUS: Final[Mapping[Status, str]] = {
     Status.SKIPPED: "skipping",
@@ -88,6 +90,7 @@ class Story:
             AttemptFailed: self._attempt_failed,
             ItemFinished: self._item_finished,
             TaskFinished: self._task_finished,
+            TaskInterrupted: self._task_interrupted,
             HostRescued: self._host_rescued,
             ObjectiveMeasured: self._objective_measured,
             Warned: self._warned,
@@ -163,6 +166,9 @@ class Story:
             return
         text = shown if isinstance(shown, str) else json.dumps(shown, indent=4, default=str, ensure_ascii=False)
         yield from (Line(line, _KIND_OF_STATUS[status]) for line in indented(lines_of(text)))
+
+    def _task_interrupted(self, event: TaskInterrupted) -> Iterator[Line]:
+        yield Line(f"interrupted: [{event.host}]", Kind.FAILED)
 
     def _host_rescued(self, event: HostRescued) -> Iterator[Line]:
         yield Line(f"rescued: [{event.host}]", Kind.CHANGED)
