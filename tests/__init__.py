@@ -1,0 +1,1 @@
+"""Tests of SentraPlay; see tests/conftest.py for the real servers they can ask for."""

@@ -1,0 +1,1 @@
+"""Real parts for the tests: servers that are started, broken and taken away again."""

@@ -1,0 +1,130 @@
+"""An S3 endpoint on loopback that checks signatures: moto's server, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tests.support.keeper import Keeper, is_running
+from tests.support.workplace import Workplace, answers, free_port, wait_until
+
+REGION: Final = "eu-central-1"
+
+# moto lets the first N calls in unchecked so that a first user can be made; exactly these are ours.
+FIRST_CALLS: Final = 3
+EVERYTHING: Final = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+
+
+@dataclass(slots=True)
+class ObjectStore:
+    """A running endpoint and the one user's keys. Data live in memory: `stop` and `start` give an empty store."""
+
+    directory: Path
+    port: int
+    access_key_id: str = ""
+    secret_access_key: str = ""
+    region: str = REGION
+    _keeper: Keeper | None = None
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        """One line per request."""
+        return (self.directory / "moto.log").read_text(errors="replace")
+
+    def client(self, *, secret: str | None = None, endpoint: str | None = None, addressing: str = "path") -> Any:
+        """A boto3 client with the user's keys; `secret` and `endpoint` (a proxy's) replace theirs."""
+        import boto3
+        from botocore.config import Config
+
+        config = Config(
+            signature_version="s3v4",
+            s3={"addressing_style": addressing},
+            retries={"total_max_attempts": 1},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        return boto3.client(
+            "s3",
+            endpoint_url=endpoint or self.endpoint,
+            region_name=self.region,
+            aws_access_key_id=self.access_key_id,
+            aws_secret_access_key=self.secret_access_key if secret is None else secret,
+            config=config,
+        )
+
+    def create_bucket(self, name: str = "") -> str:
+        """A new, empty bucket."""
+        name = name or f"bucket-{os.urandom(4).hex()}"
+        self.client().create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": self.region})
+        return name
+
+    def keys(self, bucket: str) -> list[str]:
+        """The names of all objects."""
+        pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        return [found["Key"] for page in pages for found in page.get("Contents", ())]
+
+    def open_uploads(self, bucket: str) -> list[str]:
+        """The names of all multipart uploads neither completed nor aborted."""
+        return [upload["Key"] for upload in self.client().list_multipart_uploads(Bucket=bucket).get("Uploads", ())]
+
+    def repository(self, bucket: str, prefix: str = "", **more: object) -> dict[str, object]:
+        """The inventory's definition of a repository in this store."""
+        return {
+            "type": "s3",
+            "bucket": bucket,
+            "prefix": prefix,
+            "endpoint": self.endpoint,
+            "region": self.region,
+            "addressing": "path",
+            "access_key_id": self.access_key_id,
+            "secret_access_key": self.secret_access_key,
+            **more,
+        }
+
+    def start(self) -> None:
+        """Start the endpoint, empty, with new keys."""
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+            "INITIAL_NO_AUTH_ACTION_COUNT": str(FIRST_CALLS),
+            "PYTHONWARNINGS": "ignore",
+        }
+        argv = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
+        self._keeper = Keeper(argv, log=self.directory / "moto.log", env=environment, grace=1)
+        wait_until("moto", self._ready, 60)
+        self._create_user()
+
+    def stop(self) -> None:
+        """End the endpoint; everything in it is gone."""
+        if self._keeper is not None:
+            self._keeper.stop()
+            self._keeper = None
+
+    def _create_user(self) -> None:
+        import boto3
+
+        anybody = {"aws_access_key_id": "nobody", "aws_secret_access_key": "nobody", "region_name": self.region}
+        iam = boto3.client("iam", endpoint_url=self.endpoint, **anybody)
+        iam.create_user(UserName="tests")
+        iam.put_user_policy(UserName="tests", PolicyName="everything", PolicyDocument=json.dumps(EVERYTHING))
+        key = iam.create_access_key(UserName="tests")["AccessKey"]
+        self.access_key_id, self.secret_access_key = key["AccessKeyId"], key["SecretAccessKey"]
+
+    def _ready(self) -> bool:
+        if self._keeper is None or not is_running(self._keeper.pid):
+            raise OSError(f"moto ended at once:\n{self.log}")
+        return answers("127.0.0.1", self.port)
+
+
+def start_object_store(workplace: Workplace) -> ObjectStore:
+    """A new endpoint, stopped by `stop()` or with the tests."""
+    store = ObjectStore(workplace.directory("s3"), free_port())
+    store.start()
+    return store
