@@ -43,7 +43,9 @@ def cost_of(contestant: Contestant, log: Path) -> Cost:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        raise SystemExit(f"{contestant.name} ended with {process.returncode}:\n{log.read_text(errors='replace')[-4000:]}")
+        raise SystemExit(
+            f"{contestant.name} ended with {process.returncode}:\n{log.read_text(errors='replace')[-4000:]}"
+        )
     cpu = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
     return Cost(wall, cpu, own.ru_maxrss / 1024)
 
