@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from runner.cli.state import default_journal
 from runner.errors import UsageError
+
+if TYPE_CHECKING:
+    from runner.journal import Journal
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
@@ -45,10 +48,18 @@ def journal(function: F) -> F:
         "--journal",
         metavar="PATH",
         type=click.Path(path_type=Path),
-        default=default_journal,
-        show_default="sentraplay/journal.db in the user's state directory",
+        show_default="sentraplay/journal.sqlite3 in the user's state directory",
         help="File that records runs, so that they can be resumed and looked at.",
     )(function)
+
+
+@contextmanager
+def opened(path: Path | None) -> Iterator[Journal]:
+    """The journal at `path`, or the user's own, closed at the end."""
+    from runner.journal import Journal, default_path
+
+    with closing(Journal(path or default_path())) as found:
+        yield found
 
 
 def output(function: F) -> F:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import asdict
 from typing import Final, TextIO
 
 from runner.events import Event
+from runner.journal.codec import encode
 
 _WORD_START: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
@@ -19,7 +18,8 @@ def kind_of(event_type: type[Event]) -> str:
 
 def line_of(event: Event) -> str:
     """An event as one line of ASCII-only JSON: `event` first, then the event's own fields."""
-    return json.dumps({"event": kind_of(type(event)), **asdict(event)}, separators=(",", ":"), default=str)
+    _, body = encode(event)
+    return f'{{"event":"{kind_of(type(event))}",{body[1:]}'
 
 
 class JsonLines:

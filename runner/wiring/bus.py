@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import Final
 
-from runner.events import Event, OutputLine, Progress, TaskFinished
+from runner.events import Event, TaskFinished
 from runner.render import Renderer
 from runner.secret import Redactor
 
@@ -21,11 +21,10 @@ from runner.secret import Redactor
 STRUCTURE: Final = frozenset(
     {"at", "run", "fingerprint", "path", "host", "hosts", "module", "status", "stream", "registered", "recap", "unit"}
 )
-WATCHED_ONLY: Final = (OutputLine, Progress)
 
 
 class Bus:
-    """Publishes events, one at a time whatever thread they come from."""
+    """Publishes events from any thread; renderers get them one at a time."""
 
     def __init__(self, redactor: Redactor, record: Callable[[Event], None], renderers: Sequence[Renderer]) -> None:
         self._redactor = redactor
@@ -37,9 +36,9 @@ class Bus:
     def publish(self, event: Event) -> None:
         """Record `event` durably, then show it. Raises what the journal raises, and then nothing was shown."""
         masked = self.masked(event)
+        # Outside the lock: the journal writes what several threads bring together in one go.
+        self._record(masked)
         with self._lock:
-            if not isinstance(event, WATCHED_ONLY):
-                self._record(masked)
             for renderer in tuple(self._renderers):
                 self._show(renderer, masked)
 

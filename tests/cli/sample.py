@@ -71,7 +71,9 @@ LOOP_AND_REST: tuple[Event, ...] = (
     AttemptFailed(path=task(3), host="db1", attempt=1, retries=3, message="connection refused", at=15.0),
     TaskStarted(path=task(4), name="", module="debug", hosts=("db1",), at=16.0),
     finished(4, "db1", Status.OK, result={"msg": {"rows": 12}}),
-    TaskStarted(path="plays[0].handlers[0]", name="restart", module="compose", hosts=("db1",), is_handler=True, at=17.0),
+    TaskStarted(
+        path="plays[0].handlers[0]", name="restart", module="compose", hosts=("db1",), is_handler=True, at=17.0
+    ),
     Progress(path="plays[0].handlers[0]", host="db1", label="upload", done=1, total=2, at=17.1),
     TaskFinished(
         path="plays[0].handlers[0]",

@@ -60,8 +60,6 @@ def test_the_list_of_commands_says_what_each_command_says_of_itself() -> None:
         ("run", "play.yml", "-e", "a='b"),
         ("run", "play.yml", "-K"),
         ("resume", "--check"),
-        ("resume", "no-such-run"),
-        ("runs", "show", "no-such-run"),
         ("runs", "forget"),
         ("validate",),
         ("validate", "missing.yml"),
