@@ -1,0 +1,173 @@
+"""What a server says about its databases, and what a backup remembers of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, TypeVar
+
+from runner.modules.arguments import build
+from runner.modules.postgres.sql import identifier, literal
+
+T = TypeVar("T")
+
+Ask = Callable[[str], Sequence[Mapping[str, object]]]
+"""A reading statement -> its rows, in a session of its own or in a held snapshot."""
+
+# One statement counts this many tables: few round trips, and no statement too long to plan.
+_TABLES_AT_ONCE: Final = 50
+
+# Columns that only some versions have are read through to_jsonb, so that one statement fits them all.
+_PROPERTIES: Final = """
+SELECT json_build_object(
+  'name', d.datname,
+  'owner', pg_get_userbyid(d.datdba),
+  'encoding', pg_encoding_to_char(d.encoding),
+  'collate', d.datcollate,
+  'ctype', d.datctype,
+  'locale_provider', coalesce(to_jsonb(d) ->> 'datlocprovider', 'c'),
+  'locale', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'),
+  'collation_version', to_jsonb(d) ->> 'datcollversion',
+  'tablespace', t.spcname,
+  'connection_limit', d.datconnlimit,
+  'comment', shobj_description(d.oid, 'pg_database'),
+  'settings', coalesce((
+    SELECT json_agg(json_build_object(
+      'role', CASE s.setrole WHEN 0 THEN NULL ELSE pg_get_userbyid(s.setrole) END,
+      'name', split_part(one, '=', 1),
+      'value', substr(one, strpos(one, '=') + 1)))
+    FROM pg_db_role_setting s, unnest(s.setconfig) one WHERE s.setdatabase = d.oid), '[]'),
+  'privileges', (
+    SELECT json_agg(json_build_object(
+      'grantee', CASE a.grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(a.grantee) END,
+      'privilege', a.privilege_type,
+      'grantable', a.is_grantable))
+    FROM aclexplode(d.datacl) a)
+) AS properties
+FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace
+WHERE d.datname = %s
+"""
+
+_CONTENT: Final = """
+SELECT json_build_object(
+  'size', pg_database_size(current_database()),
+  'large_objects', (SELECT count(*) FROM pg_largeobject_metadata),
+  'extensions', coalesce((
+    SELECT json_agg(json_build_object('name', e.extname, 'version', e.extversion) ORDER BY e.extname)
+    FROM pg_extension e WHERE e.extname <> 'plpgsql'), '[]')
+) AS content
+"""
+
+_TABLES: Final = """
+SELECT n.nspname AS "schema", c.relname AS "table"
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND c.relpersistence <> 't'
+  AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
+  AND NOT EXISTS (
+    SELECT FROM pg_depend p
+    WHERE p.classid = 'pg_class'::regclass AND p.objid = c.oid AND p.deptype = 'e')
+ORDER BY 1, 2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """`ALTER DATABASE … SET`, or with `role` `ALTER ROLE … IN DATABASE … SET`."""
+
+    name: str
+    value: str
+    role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Privilege:
+    """A right on the database itself; `grantee` None is PUBLIC."""
+
+    privilege: str
+    grantable: bool = False
+    grantee: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Properties:
+    """What lies around a database's content and is not part of its dump. `privileges` None: never changed."""
+
+    name: str
+    owner: str
+    encoding: str
+    collate: str
+    ctype: str
+    locale_provider: str = "c"
+    locale: str | None = None
+    collation_version: str | None = None
+    tablespace: str = "pg_default"
+    connection_limit: int = -1
+    comment: str | None = None
+    settings: tuple[Setting, ...] = ()
+    privileges: tuple[Privilege, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableRows:
+    """How many rows a table holds."""
+
+    schema: str
+    table: str
+    rows: int
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.table}"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a database holds. `size` is in bytes, on the server's disk; tables of extensions are not counted."""
+
+    size: int
+    large_objects: int
+    extensions: tuple[Extension, ...]
+    tables: tuple[TableRows, ...] = ()
+
+
+def properties(ask: Ask, name: str) -> Properties | None:
+    """The properties of a database, asked for in any database of its server; None if there is none of that name."""
+    rows = ask(_PROPERTIES.replace("%s", literal(name)))
+    return from_data(Properties, rows[0]["properties"]) if rows else None
+
+
+def content(ask: Ask, excluded: Sequence[str] = ()) -> Content:
+    """What the database holds that `ask` asks; rows of the tables in `excluded` ("schema.table") are not counted."""
+    found = ask(_CONTENT)[0]["content"]
+    assert isinstance(found, dict)
+    return from_data(Content, {**found, "tables": [asdict(table) for table in _counts(ask, frozenset(excluded))]})
+
+
+def from_data(kind: type[T], data: object) -> T:
+    """One of the dataclasses here from what `to_data` gave."""
+    assert isinstance(data, Mapping)
+    return build(kind, data)
+
+
+def to_data(value: Properties | Content) -> dict[str, Any]:
+    """Plain data for a manifest."""
+    return asdict(value)
+
+
+def _counts(ask: Ask, excluded: frozenset[str]) -> Iterator[TableRows]:
+    tables = [(str(row["schema"]), str(row["table"])) for row in ask(_TABLES)]
+    wanted = [(schema, table) for schema, table in tables if f"{schema}.{table}" not in excluded]
+    for start in range(0, len(wanted), _TABLES_AT_ONCE):
+        # ONLY: the rows of a child table are counted with the child.
+        counting = " UNION ALL ".join(
+            f'SELECT {literal(schema)} AS "schema", {literal(table)} AS "table", count(*) AS "rows"'
+            f" FROM ONLY {identifier(schema, table)}"
+            for schema, table in wanted[start : start + _TABLES_AT_ONCE]
+        )
+        for row in ask(counting):
+            yield TableRows(str(row["schema"]), str(row["table"]), int(str(row["rows"])))

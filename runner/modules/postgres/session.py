@@ -1,0 +1,110 @@
+"""One PostgreSQL server as a module uses it: its databases, its version, and client programs that fit."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from runner.errors import TaskFailed
+from runner.hosts.contract import Command, Host, Reader
+from runner.modules.postgres.connection import TunnelledDatabase
+from runner.modules.postgres.database import CannotConnect, Database
+from runner.modules.postgres.programs import Programs, Version, find_programs, fitting
+from runner.modules.postgres.psql import PsqlDatabase, Way
+from runner.modules.postgres.server import Server, conninfo
+
+
+class Postgres:
+    """A server seen from a host. `acting` is the host where something may be changed; None in a preview.
+
+    SQL goes by psycopg through the host's tunnel. It goes by psql on the server's side where the
+    server is inside a container, and where its socket lets in only the system user of the role's
+    name ("peer"): a tunnel arrives as the user who logged in, psql runs as the task's user.
+    """
+
+    def __init__(self, reader: Reader, server: Server, acting: Host | None = None) -> None:
+        self.host = reader
+        self.server = server
+        self.acting = acting
+
+    @property
+    def where(self) -> str:
+        """The server, for messages."""
+        return f"{self.host.name}, PostgreSQL at {self.server.describe()}"
+
+    def database(self, name: str) -> Database:
+        """A database of the server, by its exact name; whether it exists shows when it is used."""
+        if self._by_psql:
+            return PsqlDatabase(Way(self.host, self.server, self._any_programs, self.acting), name)
+        return TunnelledDatabase(self.host, self.server, name)
+
+    def maintenance(self, other_than: str = "") -> Database:
+        """A database to work from that is not `other_than` (none can be renamed from within)."""
+        return self.database(self._maintenance_name(other_than))
+
+    @cached_property
+    def version(self) -> Version:
+        """The server's."""
+        return Version.of_number(int(str(self.maintenance().scalar("SHOW server_version_num"))))
+
+    @cached_property
+    def programs(self) -> Programs:
+        """Client programs for this server; TaskFailed if all are older than it."""
+        return fitting(self._found, self.version.major, self.host.name)
+
+    def client(self, program: str, database: str, *args: str, options: str = "") -> Command:
+        """A client program on a database; its stdin must begin with `password_line`."""
+        settings = {"options": options} if options else {}
+        return self.programs.command(
+            program,
+            "-W" if self.server.password else "-w",
+            "-d",
+            conninfo(self.server, database, **settings),
+            *args,
+        )
+
+    @property
+    def password_line(self) -> bytes:
+        """What a client program reads first: with no terminal, libpq takes the password from stdin."""
+        return f"{self.server.password.reveal()}\n".encode() if self.server.password else b""
+
+    @cached_property
+    def _found(self) -> tuple[Programs, ...]:
+        return find_programs(self.host, self.server)
+
+    @property
+    def _any_programs(self) -> Programs:
+        return self._found[-1]
+
+    @cached_property
+    def _by_psql(self) -> bool:
+        if self.server.compose is not None:
+            return True
+        if not (self.server.address or "").startswith("/"):
+            return False
+        try:
+            TunnelledDatabase(self.host, self.server, self._names()[0]).scalar("SELECT 1")
+        except CannotConnect as error:
+            return error.peer_refused
+        return False
+
+    def _names(self) -> tuple[str, ...]:
+        given = self.server.maintenance_database
+        return (given,) if given else ("postgres", "template1")
+
+    def _maintenance_name(self, other_than: str) -> str:
+        names = [name for name in self._names() if name != other_than]
+        if not names:
+            raise TaskFailed(
+                f"{other_than!r} is both the database to restore and the maintenance database",
+                why="a database cannot be renamed by a session inside it",
+                hint='set server.maintenance_database to another one, for example "template1"',
+            )
+        for name in names[:-1]:
+            try:
+                self.database(name).scalar("SELECT 1")
+            except CannotConnect as error:
+                if "does not exist" not in error.message:
+                    raise
+            else:
+                return name
+        return names[-1]
