@@ -80,7 +80,7 @@ class Story:
         self._diff = diff
         self._modules: dict[str, str] = {}
         self._looped: set[tuple[str, str]] = set()
-        self._run = ""
+        self._check = False
         self._tellers: Mapping[type[Event], Callable[[Any], Iterator[Line]]] = {
             RunStarted: self._run_started,
             PlayStarted: self._play_started,
@@ -103,9 +103,9 @@ class Story:
         return teller(event) if teller else iter(())
 
     def _run_started(self, event: RunStarted) -> Iterator[Line]:
-        self._run = event.run
+        self._check = bool(event.options.get("check"))
         word = "resumed" if event.resumed else "started"
-        mode = ", check mode: nothing is changed" if event.options.get("check") else ""
+        mode = ", check mode: nothing is changed" if self._check else ""
         yield Line(f"RUN [{printable(event.playbook)}] {event.run} {word}{mode}", Kind.HEADING)
 
     def _play_started(self, event: PlayStarted) -> Iterator[Line]:
@@ -195,12 +195,11 @@ class Story:
         for host, recap in event.recap.items():
             yield Line(recap_line(host, recap), _kind_of(recap))
         if event.exit_code:
+            # Check mode did nothing, so there is nothing to go on with.
+            onward = "" if self._check else f"; to go on where it stopped: sentraplay resume {event.run}"
+            took = human_seconds(event.seconds)
             yield Line("", Kind.DETAIL)
-            yield Line(
-                f"run {event.run} ended with exit code {event.exit_code} after {human_seconds(event.seconds)};"
-                f" to go on where it stopped: sentraplay resume {event.run}",
-                Kind.FAILED,
-            )
+            yield Line(f"run {event.run} ended with exit code {event.exit_code} after {took}{onward}", Kind.FAILED)
 
 
 def recap_line(host: str, recap: HostRecap) -> str:
