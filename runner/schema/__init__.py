@@ -1,0 +1,27 @@
+"""The schemas: what may be written where, its defaults, and every way in which something does not fit.
+
+The only room that knows JSON Schema. Files are read when first needed and kept.
+"""
+
+from __future__ import annotations
+
+from runner.schema.defaults import with_defaults
+from runner.schema.files import data_dir, keyword_schema, module_names, module_schema, schema
+from runner.schema.inventories import inventory_problems
+from runner.schema.playbooks import playbook_problems
+from runner.schema.validation import ArgumentProblem, argument_problems, problems, value_problems
+
+__all__ = [
+    "ArgumentProblem",
+    "argument_problems",
+    "data_dir",
+    "inventory_problems",
+    "keyword_schema",
+    "module_names",
+    "module_schema",
+    "playbook_problems",
+    "problems",
+    "schema",
+    "value_problems",
+    "with_defaults",
+]

@@ -1,0 +1,117 @@
+"""An inventory's structure: groups, hosts, children and the variables that have a meaning of their own."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from runner.document import Document, Path
+from runner.errors import Problem
+from runner.schema.files import schema
+from runner.schema.validation import located, value_problems
+from runner.suggestions import did_you_mean
+
+_GROUP_KEYS: Final = ("hosts", "vars", "children")
+
+_NO_CUSTOM_SSH: Final = "write it into ssh_config, or use proxy_jump, known_hosts_file, connect_timeout"
+_REPLACED: Final = {
+    "ansible_ssh_common_args": _NO_CUSTOM_SSH,
+    "ansible_ssh_extra_args": _NO_CUSTOM_SSH,
+    "ansible_ssh_args": _NO_CUSTOM_SSH,
+    "ansible_ssh_host": "write ansible_host",
+    "ansible_ssh_port": "write ansible_port",
+    "ansible_ssh_user": "write ansible_user",
+    "ansible_ssh_pass": "write ansible_password",
+    "ansible_ssh_password": "write ansible_password",
+    "ansible_become_pass": "write ansible_become_password",
+    "ansible_sudo_pass": "write ansible_become_password",
+    "ansible_become_method": "leave it out: sudo is the only way",
+    "ansible_become_exe": "leave it out: sudo is found by PATH",
+    "ansible_host_key_checking": "write host_key_checking: strict or accept-new",
+    "ansible_ssh_host_key_checking": "write host_key_checking: strict or accept-new",
+    "ansible_ssh_private_key": "write ansible_ssh_private_key_file",
+    "ansible_private_key_file": "write ansible_ssh_private_key_file",
+}
+
+
+def inventory_problems(document: Document) -> list[Problem]:
+    """Every way in which a document does not fit the schema of inventories."""
+    walk = _Walk(document)
+    data = document.data
+    if not isinstance(data, dict):
+        hint = "begin with 'all:' and 'hosts:' below it; inventories are YAML here, not INI"
+        walk.note((), "an inventory is a mapping of groups", hint)
+    else:
+        for name, group in data.items():
+            walk.group(group, (name,))
+    return walk.problems
+
+
+def variable_problems(variables: object, document: Document, under: Path) -> list[Problem]:
+    """What is wrong with variables (of a host, a group, a vars file): names, and values that have a fixed meaning."""
+    walk = _Walk(document)
+    walk.variables(variables, under)
+    return walk.problems
+
+
+class _Walk:
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.problems: list[Problem] = []
+
+    def note(self, path: Path, message: str, hint: str = "", on_key: bool = False) -> None:
+        place = self.document.key_at(path) if on_key else self.document.at(path)
+        self.problems.append(Problem(message, place, hint))
+
+    def group(self, group: object, path: Path) -> None:
+        self._name(path, "group")
+        if group is None:
+            return
+        if not isinstance(group, dict):
+            self.note(path, f"the group '{path[-1]}' must be a mapping", "it holds hosts, vars and children")
+            return
+        for key, value in group.items():
+            if key not in _GROUP_KEYS:
+                hint = did_you_mean(key, _GROUP_KEYS, "a group holds hosts, vars and children")
+                self.note((*path, key), f"unknown key '{key}' of the group '{path[-1]}'", hint, on_key=True)
+            elif value is not None:
+                self._section(key, value, (*path, key))
+
+    def _section(self, key: str, value: object, path: Path) -> None:
+        if key == "vars":
+            self.variables(value, path)
+        elif not isinstance(value, dict):
+            hint = f"write each with a ':' behind it, indented below {key}"
+            self.note(path, f"'{key}' must be a mapping of names, not {_kind(value)}", hint)
+        else:
+            for name, item in value.items():
+                if key == "children":
+                    self.group(item, (*path, name))
+                else:
+                    self._name((*path, name), "host")
+                    self.variables(item, (*path, name))
+
+    def _name(self, path: Path, kind: str) -> None:
+        name = str(path[-1])
+        if not name or any(character in name for character in " \t,&!~") or name.startswith("-"):
+            message = f"'{name}' cannot be the name of a {kind}: patterns could not mean it"
+            self.note(path, message, "use letters, digits, '_', '-' and '.'", on_key=True)
+
+    def variables(self, variables: object, path: Path) -> None:
+        if variables is None:
+            return
+        if not isinstance(variables, dict):
+            self.note(path, f"variables must be a mapping, not {_kind(variables)}", "write them as 'name: value'")
+            return
+        described: dict[str, Any] = schema("inventory.json")["definitions"]["variables"]
+        for name in variables:
+            if hint := _REPLACED.get(name):
+                self.note((*path, name), f"'{name}' is not supported", hint, on_key=True)
+            elif name.startswith("ansible_") and name not in described["properties"]:
+                hint = did_you_mean(name, described["properties"], "names that begin with ansible_ are reserved")
+                self.note((*path, name), f"unknown connection variable '{name}'", hint, on_key=True)
+        for problem in value_problems(described, variables, rendered=False, noun="variable"):
+            self.problems.append(located(problem, self.document, path))
+
+
+def _kind(value: object) -> str:
+    return "a list" if isinstance(value, list) else "text" if isinstance(value, str) else "a single value"

@@ -1,0 +1,192 @@
+"""A playbook's structure: plays, blocks and tasks by the keyword schema, arguments by their module's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from runner.document import Document, Path
+from runner.errors import Problem
+from runner.schema.files import keyword_schema, module_names, module_schema
+from runner.schema.validation import ArgumentProblem, argument_problems, located, value_problems
+from runner.suggestions import did_you_mean, listed, nearest
+
+Kind = Literal["play", "block", "task", "handler"]
+
+BLOCK_KEYS: Final = frozenset({"block", "rescue", "always"})
+
+UNSUPPORTED: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        ("include_tasks", "import_tasks", "import_playbook", "include_role", "import_role", "include_vars", "meta"),
+        "write the tasks out here; including files is not supported yet",
+    ),
+    **dict.fromkeys(("roles", "role"), "write the role's tasks out here; roles are not supported yet"),
+    **dict.fromkeys(
+        ("with_items", "with_list", "with_dict", "with_fileglob", "with_sequence", "with_together", "with_nested"),
+        'use loop: with_items is `loop`, with_dict is `loop: "{{ things | dict2items }}"`',
+    ),
+    **dict.fromkeys(("async", "poll"), "long tasks just run; bound them with timeout"),
+    **dict.fromkeys(("sudo", "sudo_user"), "use become and become_user"),
+    "become_method": "leave it out: sudo is the only way",
+    "become_flags": "leave it out",
+    "local_action": "write the module, and delegate_to: localhost",
+    "action": "write the module's name as the key",
+    "remote_user": "set ansible_user in the inventory",
+    "port": "set ansible_port in the inventory",
+    "connection": "set ansible_connection in the inventory",
+    "strategy": "leave it out: the linear strategy is the only one yet",
+    "order": "leave it out: hosts go in the inventory's order",
+    "throttle": "use serial, or --forks",
+    "vars_prompt": "use -e name=value, or lookup('env', …)",
+    "module_defaults": "write the arguments at each task",
+    "collections": "leave it out: modules have no collections here",
+    "delegate_facts": "leave it out",
+    "debugger": "leave it out",
+}
+"""Ansible's keywords that have no meaning here yet, and what to do instead."""
+
+
+def playbook_problems(document: Document) -> list[Problem]:
+    """Every way in which a document does not fit the schemas of playbooks and modules."""
+    walk = _Walk(document)
+    walk.playbook()
+    return walk.problems
+
+
+class _Walk:
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.problems: list[Problem] = []
+
+    def playbook(self) -> None:
+        plays = self.document.data
+        if not isinstance(plays, list):
+            self._at((), "a playbook is a list of plays", "begin with '- hosts: …'")
+        elif not plays:
+            self._at((), "the playbook has no play", "begin with '- hosts: …'")
+        else:
+            for index, play in enumerate(plays):
+                self._play(play, (index,))
+
+    def _play(self, play: object, path: Path) -> None:
+        if not isinstance(play, dict):
+            self._at(path, "a play is a mapping", "write '- hosts: …' with the play's keywords below it")
+            return
+        self._keywords(play, path, "play", frozenset())
+
+    def _entry(self, entry: object, path: Path, kind: Kind) -> None:
+        if not isinstance(entry, dict):
+            self._at(path, f"a {kind} is a mapping with a module's name as a key", "for example - debug: {msg: hello}")
+        elif BLOCK_KEYS & entry.keys():
+            self._block(entry, path, kind)
+        else:
+            self._task(entry, path, kind)
+
+    def _block(self, block: dict[str, object], path: Path, kind: Kind) -> None:
+        if kind == "handler":
+            self._at(
+                path, "a handler cannot be a block", "write each of its tasks as a handler that listens to one name"
+            )
+            return
+        extra = sorted(block.keys() & module_names())
+        for module in extra:
+            self._on((*path, module), "a block has no module of its own", "move the module into the block's list")
+        self._keywords(block, path, "block", frozenset(extra))
+
+    def _task(self, task: dict[str, object], path: Path, kind: Kind) -> None:
+        modules = [key for key in task if key in module_names()]
+        self._keywords(task, path, kind, frozenset(modules))
+        if len(modules) > 1:
+            names = listed(f"'{module}'" for module in modules)
+            self._on((*path, modules[1]), f"a task has exactly one module, here are {names}", "make a task of each")
+        elif not modules and not self._misspelt_module(task, kind):
+            self._at(path, f"the {kind} names no module", "add one, such as 'command: …'; `sentraplay doc` lists them")
+        for module in modules:
+            self._arguments(task, module, path)
+
+    def _misspelt_module(self, task: dict[str, object], kind: Kind) -> bool:
+        """Whether a key of the task is already reported as something that may have been meant as its module."""
+        known = keyword_schema(kind)["properties"]
+        return any(key not in known for key in task)
+
+    def _keywords(self, entry: dict[str, object], path: Path, kind: Kind, modules: frozenset[str]) -> None:
+        schema = keyword_schema(kind)
+        known = schema["properties"]
+        for key in entry:
+            if key not in known and key not in modules:
+                self._unknown(key, entry, path, kind, modules)
+        keywords = {key: value for key, value in entry.items() if key in known}
+        for problem in value_problems(schema, keywords, rendered=False, noun="keyword"):
+            self.problems.append(located(problem, self.document, path))
+        for key, value in keywords.items():
+            if (inner := known[key].get("x-tasks")) and isinstance(value, list):
+                for index, item in enumerate(value):
+                    self._entry(item, (*path, key, index), inner)
+
+    def _unknown(self, key: str, entry: dict[str, object], path: Path, kind: Kind, modules: frozenset[str]) -> None:
+        message, hint = self._unknown_words(key, entry, kind, modules)
+        self._on((*path, key), message, hint)
+
+    def _unknown_words(
+        self, key: str, entry: dict[str, object], kind: Kind, modules: frozenset[str]
+    ) -> tuple[str, str]:
+        for module in modules:
+            if key in module_schema(module).get("properties", {}):
+                return f"'{key}' is an argument of '{module}', not a keyword", f"indent it below '{module}:'"
+        if elsewhere := _known_elsewhere(key, kind):
+            return elsewhere
+        known = frozenset(keyword_schema(kind)["properties"])
+        if modules or kind in ("play", "block"):
+            return f"unknown keyword '{key}'", did_you_mean(key, known)
+        if near := nearest(key, known - entry.keys()):
+            return f"unknown keyword or module '{key}'", f"did you mean '{near}'?"
+        return f"unknown module '{key}'", did_you_mean(key, module_names(), "`sentraplay doc` lists the modules")
+
+    def _arguments(self, task: dict[str, object], module: str, path: Path) -> None:
+        extra = task.get("args")
+        extra = extra if isinstance(extra, dict) else {}
+        free_form = module_schema(module).get("x-free-form")
+        written = task[module]
+        if written is None:
+            written = {}
+        elif isinstance(written, str) and free_form:
+            written = {free_form: written}
+        elif not isinstance(written, dict):
+            hint = f"write {module}: and its arguments below it, as 'name: value'"
+            self._at((*path, module), f"the arguments of '{module}' must be a mapping", hint)
+            return
+        for both in sorted(extra.keys() & written.keys()):
+            self._on((*path, "args", both), f"the argument '{both}' is given twice, here and below '{module}'")
+        for problem in argument_problems(module, {**extra, **written}, rendered=False):
+            self._argument(problem, task, module, path)
+
+    def _argument(self, problem: ArgumentProblem, task: dict[str, object], module: str, path: Path) -> None:
+        written = task[module]
+        first = problem.path[0] if problem.path else None
+        under: Path = (*path, module)
+        if first is not None and not (isinstance(written, dict) and first in written):
+            extra = task.get("args")
+            if isinstance(extra, dict) and first in extra:
+                under = (*path, "args")
+        self.problems.append(located(problem, self.document, under))
+
+    def _at(self, path: Path, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(message, self.document.at(path), hint))
+
+    def _on(self, path: Path, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(message, self.document.key_at(path), hint))
+
+
+def _known_elsewhere(key: str, kind: Kind) -> tuple[str, str] | None:
+    """Message and hint for a word that has a meaning, but not here."""
+    short = key.rpartition(".")[2]
+    if key in UNSUPPORTED:
+        return f"'{key}' is not supported", UNSUPPORTED[key]
+    if key in module_names():
+        return f"the module '{key}' cannot stand in a {kind}", "put it into a task of `tasks`"
+    if short in module_names() and kind in ("task", "handler"):
+        return f"'{key}' is not a module's name here", f"write '{short}'"
+    for other in ("task", "play", "block", "handler"):
+        if key in keyword_schema(other)["properties"]:
+            return f"'{key}' is a keyword of a {other}, not of a {kind}", ""
+    return None
