@@ -8,10 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Final, cast
 
+from runner.document import Document, Path
 from runner.errors import Location
+from runner.schema import BLOCK_KEYS, module_names, module_schema
+from runner.units import seconds
 
 Variables = Mapping[str, object]
+
+_INHERITED: Final = (
+    "become",
+    "become_user",
+    "delegate_to",
+    "run_once",
+    "ignore_errors",
+    "ignore_unreachable",
+    "no_log",
+    "check_mode",
+    "diff",
+    "timeout",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +129,114 @@ class Playbook:
 
     file: str
     plays: tuple[Play, ...]
+
+
+def parse(document: Document) -> Playbook:
+    """A document that has passed `schema.playbook_problems`, as a playbook."""
+    reading = _Reading(document)
+    plays = cast(list[dict[str, Any]], document.data)
+    return Playbook(document.file, tuple(reading.play(play, index) for index, play in enumerate(plays)))
+
+
+class _Reading:
+    def __init__(self, document: Document) -> None:
+        self.document = document
+
+    def play(self, play: Mapping[str, Any], index: int) -> Play:
+        path: Path = (index,)
+        hosts = play["hosts"] if isinstance(play["hosts"], str) else ",".join(play["hosts"])
+        serial = play.get("serial", ())
+        return Play(
+            path=f"plays[{index}]",
+            location=self.document.at(path),
+            name=play.get("name") or hosts,
+            hosts=hosts,
+            keywords=_keywords(play),
+            vars_files=_strings(play.get("vars_files")),
+            pre_tasks=self._entries(play, path, f"plays[{index}]", "pre_tasks"),
+            tasks=self._entries(play, path, f"plays[{index}]", "tasks"),
+            post_tasks=self._entries(play, path, f"plays[{index}]", "post_tasks"),
+            handlers=self._handlers(play, path, f"plays[{index}]"),
+            serial=tuple(serial) if isinstance(serial, (list, tuple)) else (serial,),
+            max_fail_percentage=play.get("max_fail_percentage"),
+            any_errors_fatal=play.get("any_errors_fatal", False),
+            force_handlers=play.get("force_handlers", False),
+            objectives=Objectives(**{name: seconds(value) for name, value in play.get("objectives", {}).items()}),
+            repositories=play.get("repositories", {}),
+        )
+
+    def _entries(self, parent: Mapping[str, Any], at: Path, path: str, key: str) -> tuple[Task | Block, ...]:
+        return tuple(
+            self._entry(entry, (*at, key, index), f"{path}.{key}[{index}]")
+            for index, entry in enumerate(parent.get(key) or ())
+        )
+
+    def _handlers(self, play: Mapping[str, Any], at: Path, path: str) -> tuple[Task, ...]:
+        return tuple(
+            self._task(entry, (*at, "handlers", index), f"{path}.handlers[{index}]")
+            for index, entry in enumerate(play.get("handlers") or ())
+        )
+
+    def _entry(self, entry: Mapping[str, Any], at: Path, path: str) -> Task | Block:
+        if not BLOCK_KEYS & entry.keys():
+            return self._task(entry, at, path)
+        return Block(
+            path=path,
+            location=self.document.at(at),
+            name=entry.get("name", ""),
+            block=self._entries(entry, at, path, "block"),
+            rescue=self._entries(entry, at, path, "rescue"),
+            always=self._entries(entry, at, path, "always"),
+            keywords=_keywords(entry),
+        )
+
+    def _task(self, task: Mapping[str, Any], at: Path, path: str) -> Task:
+        module = next(key for key in task if key in module_names())
+        return Task(
+            path=path,
+            location=self.document.at(at),
+            name=task.get("name") or module,
+            module=module,
+            args=_arguments(task, module),
+            keywords=_keywords(task),
+            loop=task.get("loop"),
+            loop_control=LoopControl(**task.get("loop_control", {})),
+            register=task.get("register"),
+            until=_conditions(task.get("until")) or (),
+            retries=task.get("retries"),
+            delay=task.get("delay"),
+            changed_when=_conditions(task.get("changed_when")),
+            failed_when=_conditions(task.get("failed_when")),
+            notify=_strings(task.get("notify")),
+            listen=_strings(task.get("listen")),
+        )
+
+
+def _keywords(entry: Mapping[str, Any]) -> Keywords:
+    said = {name: entry[name] for name in _INHERITED if name in entry}
+    return Keywords(
+        when=_conditions(entry.get("when")) or (),
+        tags=tuple(tag.strip() for text in _strings(entry.get("tags")) for tag in text.split(",")),
+        vars=entry.get("vars", {}),
+        environment=entry.get("environment", {}),
+        **said,
+    )
+
+
+def _arguments(task: Mapping[str, Any], module: str) -> Mapping[str, object]:
+    written = task[module]
+    if isinstance(written, str):
+        written = {module_schema(module)["x-free-form"]: written}
+    return {**task.get("args", {}), **(written or {})}
+
+
+def _conditions(value: Any) -> tuple[str | bool, ...] | None:
+    if value is None:
+        return None
+    return tuple(value) if isinstance(value, list) else (value,)
+
+
+def _strings(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)
