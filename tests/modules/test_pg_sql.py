@@ -8,6 +8,11 @@ from runner.errors import TaskFailed
 from runner.modules.postgres.sql import bind, for_psql, identifier, literal, statements
 from runner.secret import Secret
 
+FUNCTION = (
+    "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql"
+    " BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END"
+)
+
 
 @pytest.mark.parametrize(
     ("value", "expected"),
@@ -72,9 +77,9 @@ def test_parameters_that_do_not_fit_are_refused(query: str, params: object) -> N
         ("SELECT 1 -- ;\n; /* ; /* ; */ ; */ SELECT 2", ["SELECT 1 -- ;", "/* ; /* ; */ ; */ SELECT 2"]),
         (";; -- nothing\n", []),
         (
-            "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END; SELECT 3",
+            f"{FUNCTION}; SELECT 3",
             [
-                "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END",
+                FUNCTION,
                 "SELECT 3",
             ],
         ),

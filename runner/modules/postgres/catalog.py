@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeVar
 
@@ -59,7 +59,7 @@ SELECT json_build_object(
 """
 
 _TABLES: Final = """
-SELECT n.nspname AS "schema", c.relname AS "table"
+SELECT n.nspname AS "schema", c.relname AS "table", format('%I.%I', n.nspname, c.relname) AS name
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND c.relpersistence <> 't'
   AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
@@ -114,25 +114,12 @@ class Extension:
 
 
 @dataclass(frozen=True, slots=True)
-class TableRows:
-    """How many rows a table holds."""
-
-    schema: str
-    table: str
-    rows: int
-
-    def __str__(self) -> str:
-        return f"{self.schema}.{self.table}"
-
-
-@dataclass(frozen=True, slots=True)
 class Content:
-    """What a database holds. `size` is in bytes, on the server's disk; tables of extensions are not counted."""
+    """What a database holds. `size` is in bytes, on the server's disk."""
 
     size: int
     large_objects: int
     extensions: tuple[Extension, ...]
-    tables: tuple[TableRows, ...] = ()
 
 
 def properties(ask: Ask, name: str) -> Properties | None:
@@ -141,33 +128,36 @@ def properties(ask: Ask, name: str) -> Properties | None:
     return from_data(Properties, rows[0]["properties"]) if rows else None
 
 
-def content(ask: Ask, excluded: Sequence[str] = ()) -> Content:
-    """What the database holds that `ask` asks; rows of the tables in `excluded` ("schema.table") are not counted."""
-    found = ask(_CONTENT)[0]["content"]
-    assert isinstance(found, dict)
-    return from_data(Content, {**found, "tables": [asdict(table) for table in _counts(ask, frozenset(excluded))]})
+def content(ask: Ask) -> Content:
+    """What the database holds that `ask` asks."""
+    return from_data(Content, ask(_CONTENT)[0]["content"])
+
+
+def row_counts(ask: Ask, excluded: Collection[str] = ()) -> dict[str, int]:
+    """How many rows each table holds, by `schema.table` as PostgreSQL quotes it.
+
+    Tables that belong to an extension, and those in `excluded`, are left out.
+    """
+    wanted = [row for row in ask(_TABLES) if row["name"] not in excluded]
+    counts: dict[str, int] = {}
+    for start in range(0, len(wanted), _TABLES_AT_ONCE):
+        # ONLY: the rows of a child table are counted with the child.
+        counting = " UNION ALL ".join(
+            f"SELECT {literal(row['name'])} AS name, count(*) AS counted"
+            f" FROM ONLY {identifier(str(row['schema']), str(row['table']))}"
+            for row in wanted[start : start + _TABLES_AT_ONCE]
+        )
+        counts |= {str(row["name"]): int(str(row["counted"])) for row in ask(counting)}
+    return counts
 
 
 def from_data(kind: type[T], data: object) -> T:
-    """One of the dataclasses here from what `to_data` gave."""
-    assert isinstance(data, Mapping)
+    """One of the dataclasses here from what `to_data` gave, or the server's JSON."""
+    if not isinstance(data, Mapping):
+        raise TypeError(f"{kind.__name__} wants a mapping")
     return build(kind, data)
 
 
 def to_data(value: Properties | Content) -> dict[str, Any]:
     """Plain data for a manifest."""
     return asdict(value)
-
-
-def _counts(ask: Ask, excluded: frozenset[str]) -> Iterator[TableRows]:
-    tables = [(str(row["schema"]), str(row["table"])) for row in ask(_TABLES)]
-    wanted = [(schema, table) for schema, table in tables if f"{schema}.{table}" not in excluded]
-    for start in range(0, len(wanted), _TABLES_AT_ONCE):
-        # ONLY: the rows of a child table are counted with the child.
-        counting = " UNION ALL ".join(
-            f'SELECT {literal(schema)} AS "schema", {literal(table)} AS "table", count(*) AS "rows"'
-            f" FROM ONLY {identifier(schema, table)}"
-            for schema, table in wanted[start : start + _TABLES_AT_ONCE]
-        )
-        for row in ask(counting):
-            yield TableRows(str(row["schema"]), str(row["table"]), int(str(row["rows"])))

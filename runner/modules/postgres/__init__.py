@@ -1,0 +1,10 @@
+"""Modules that work on PostgreSQL servers, natively or inside a compose service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runner.modules.contract import Module
+from runner.modules.postgres.pg_query import PgQuery
+
+MODULES: tuple[Module[Any], ...] = (PgQuery(),)
