@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import click
 
@@ -15,9 +17,10 @@ from runner.errors import UsageError
 
 if TYPE_CHECKING:
     from runner.journal import Journal
+    from runner.wiring.watching import Watching
 
 F = TypeVar("F", bound=Callable[..., Any])
-Decorator = Callable[[F], F]
+Output = Literal["text", "json"]
 
 NAME_HINT: Final = "use letters, digits and underscores, not starting with a digit"
 
@@ -100,6 +103,40 @@ def passwords(function: F) -> F:
         help="Ask for the SSH login password (read from standard input if that is no terminal).",
     )
     return ask_login(ask_become(function))
+
+
+def verbose(function: F) -> F:
+    """-v: how much is shown."""
+    return click.option(
+        "-v", "--verbose", count=True, help="Show what commands print while they run; -vv: every result too."
+    )(function)
+
+
+def split(texts: Sequence[str]) -> tuple[str, ...]:
+    """`-t a,b -t c` -> a, b, c."""
+    return tuple(word.strip() for text in texts for word in text.split(",") if word.strip())
+
+
+@contextmanager
+def watching(output: Output, verbosity: int, diff: bool) -> Iterator[Watching]:
+    """How and where a run is shown.
+
+    With JSON, standard output belongs to the events alone: whatever else writes there, a library
+    included, ends up on standard error.
+    """
+    from runner.wiring.watching import Watching
+
+    if output == "text":
+        yield Watching("text", sys.stdout, sys.stderr, verbosity, diff)
+        return
+    sys.stdout.flush()
+    with os.fdopen(os.dup(1), "w", encoding="ascii") as events:
+        os.dup2(2, 1)
+        try:
+            yield Watching("json", events, sys.stderr)
+        finally:
+            sys.stdout.flush()
+            os.dup2(events.fileno(), 1)
 
 
 def extra_variables(texts: Sequence[str]) -> dict[str, object]:

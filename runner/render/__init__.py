@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from runner.events import Event
@@ -14,6 +15,10 @@ class Renderer(Protocol):
     """
 
     def __call__(self, event: Event) -> None: ...
+
+    def suspended(self) -> AbstractContextManager[None]:
+        """While this is open, nothing is drawn over what others write on the terminal (a question, say)."""
+        ...
 
     def close(self) -> None:
         """Leave the terminal or stream in order. Idempotent."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, TextIO
 
 from runner.events import Event
@@ -31,6 +32,9 @@ class JsonLines:
     def __call__(self, event: Event) -> None:
         self._out.write(line_of(event) + "\n")
         self._out.flush()
+
+    def suspended(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def close(self) -> None:
         """Nothing is held back, so nothing is left to do."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final, TextIO
 
 from rich.console import Console, RenderableType
@@ -62,6 +63,14 @@ class Live:
         if lines:
             console = self._warnings if isinstance(event, Warned) else self._console
             console.print(_joined(lines), soft_wrap=True)
+
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._live.start()
 
     def close(self) -> None:
         self._live.stop()

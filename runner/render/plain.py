@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import TextIO
 
 from runner.events import Event, Warned
@@ -23,6 +24,9 @@ class Plain:
         stream = self._err if isinstance(event, Warned) else self._out
         stream.write("\n".join(lines) + "\n")
         stream.flush()
+
+    def suspended(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def close(self) -> None:
         """Nothing is held back, so nothing is left to do."""

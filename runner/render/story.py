@@ -141,7 +141,8 @@ class Story:
         if _KIND_OF_STATUS[event.status] is Kind.FAILED:
             yield from self._failure(event)
         elif (event.path, event.host) not in self._looped:
-            note = f" ({printable(event.message)})" if event.message else ""
+            told = event.message and (self._verbosity or event.status is not Status.SKIPPED)
+            note = f" ({printable(event.message)})" if told else ""
             yield Line(f"{_word(event.status)}: [{event.host}]{note}", _KIND_OF_STATUS[event.status])
             yield from self._result(event.path, event.status, event.result)
         self._looped.discard((event.path, event.host))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import Final
 
-from runner.events import Event, TaskFinished
+from runner.events import Event
 from runner.render import Renderer
 from runner.secret import Redactor
 
@@ -45,11 +45,7 @@ class Bus:
     def masked(self, event: Event) -> Event:
         """A copy of `event` in which no free text holds a known secret."""
         free = (field.name for field in fields(event) if field.name not in STRUCTURE)
-        masked = replace(event, **{name: self._redactor.redact(getattr(event, name)) for name in free})
-        if isinstance(event, TaskFinished) and isinstance(masked, TaskFinished):
-            withheld = event.withheld or masked.result != event.result or masked.facts != event.facts
-            return replace(masked, withheld=withheld)
-        return masked
+        return replace(event, **{name: self._redactor.redact(getattr(event, name)) for name in free})
 
     def _show(self, renderer: Renderer, event: Event) -> None:
         try:

@@ -1,0 +1,101 @@
+"""What `run` and `resume` have in common: inputs read once, every plan made before any is carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runner.cli.asking import ask
+from runner.cli.invocation import Invocation
+from runner.cli.problems import text_of
+from runner.errors import ExitCode, InvalidInput, Problem
+from runner.secret import Secret
+
+if TYPE_CHECKING:
+    from runner.inventory import Inventory
+    from runner.journal import Journal
+    from runner.plan import Options, Plan
+    from runner.template import Templar
+    from runner.wiring.assembly import Earlier
+    from runner.wiring.watching import Watching
+
+
+@dataclass(frozen=True, slots=True)
+class Passwords:
+    """Asked for on the command line; each stands in where the inventory says none."""
+
+    login: Secret | None = None
+    become: Secret | None = None
+
+    def variables(self) -> dict[str, object]:
+        given = {"ansible_password": self.login, "ansible_become_password": self.become}
+        return {name: secret.reveal() for name, secret in given.items() if secret}
+
+
+def passwords_from(invocation: Invocation, login: bool, become: bool) -> Passwords:
+    """Ask for what was asked to be asked for, the login password first."""
+    return Passwords(
+        ask("SSH password", invocation.redactor) if login else None,
+        ask("become password", invocation.redactor) if become else None,
+    )
+
+
+@dataclass(frozen=True)
+class Carrying:
+    invocation: Invocation
+    inventories: tuple[Path, ...]
+    options: Options
+    passwords: Passwords = Passwords()
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        from runner.inventory import load_inventory
+
+        found = load_inventory(self.inventories)
+        defaults = self.passwords.variables()
+        hosts = {name: replace(host, variables={**defaults, **host.variables}) for name, host in found.hosts.items()}
+        return replace(found, hosts=hosts) if defaults else found
+
+    def plans(self, playbooks: Sequence[Path]) -> tuple[tuple[Plan, Templar], ...]:
+        """A plan for each playbook. InvalidInput with the problems of all of them; warnings are shown."""
+        found: list[tuple[Plan, Templar]] = []
+        problems: list[Problem] = []
+        for playbook in playbooks:
+            try:
+                found.append(self._planned(playbook))
+            except InvalidInput as error:
+                problems += error.problems
+        if problems:
+            raise InvalidInput(list(dict.fromkeys(problems)))
+        for plan, _ in found:
+            for warning in plan.warnings:
+                click.echo(self.invocation.redactor.text(text_of(warning)), err=True)
+        return tuple(found)
+
+    def _planned(self, playbook: Path) -> tuple[Plan, Templar]:
+        from runner.plan import make_plan
+        from runner.wiring.assembly import templar_for
+
+        templar = templar_for(playbook, self.invocation.redactor)
+        return make_plan(playbook, self.inventory, self.options, templar), templar
+
+    def carry_out(
+        self, planned: tuple[Plan, Templar], journal: Journal, watching: Watching, earlier: Earlier | None = None
+    ) -> ExitCode:
+        """Carry out one plan; the exit code is the run's."""
+        from runner.wiring.assembly import carry_out
+
+        plan, templar = planned
+        return carry_out(
+            plan,
+            templar=templar,
+            redactor=self.invocation.redactor,
+            journal=journal,
+            watching=watching,
+            earlier=earlier,
+        )
