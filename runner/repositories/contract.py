@@ -122,6 +122,10 @@ class Upload(Protocol):
         """An address that takes exactly this part (its length and MD5 are signed). May be asked again."""
         ...
 
+    def holds(self, sent: SentPart) -> bool:
+        """Whether the ETag proves that the part arrived whole; where ETags prove nothing, `complete` reads back."""
+        ...
+
     def complete(self, parts: Sequence[SentPart]) -> None:
         """Make the object appear; RepositoryError if an ETag is not the MD5 its sender measured."""
         ...
@@ -141,7 +145,7 @@ class Presigning(Protocol):
         ...
 
     def part_size(self, number: int) -> int:
-        """How many bytes part `number` (from 1) holds; every part but the last is full."""
+        """How many bytes part `number` (from 1) holds, a multiple of 64 KiB; every part but the last is full."""
         ...
 
     def begin(self, key: str) -> Upload: ...

@@ -6,16 +6,16 @@ the root, so that an object appears by one rename on one file system and a sweep
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, Final
 
-from runner.errors import AlreadyExists, ObjectNotFound, RepositoryError, SentraPlayError, TaskFailed
-from runner.hosts.contract import CommandFailed, Host, Pipeline, Script, Stream, command
+from runner.errors import AlreadyExists, ObjectNotFound, RepositoryError, SentraPlayError
+from runner.hosts.contract import CommandFailed, Host, Pipeline, Script, command
 from runner.repositories.contract import ObjectInfo, StoredObject
 from runner.repositories.keys import check_key, check_prefix, is_key
+from runner.repositories.receiving import PLAIN, explain, fill, receive_into
 from runner.repositories.streams import Tap, buffered
 
 _INCOMING: Final = ".incoming"
@@ -24,15 +24,6 @@ _TAKEN: Final = 17
 _PREPARE: Final = Script("""
 umask 077
 mkdir -p -- "$1" && exec mktemp "$1/XXXXXXXXXXXXXXXX"
-""")
-
-# tee of GNU stops at the first failed write only when told to, and would read on for hours after the
-# disk is full; other tees do not know the option.
-RECEIVE: Final = Script("""
-if tee --output-error=exit /dev/null </dev/null >/dev/null 2>&1
-then exec tee --output-error=exit "$1"
-else exec tee "$1"
-fi
 """)
 
 _COMMIT: Final = Script("""
@@ -74,9 +65,6 @@ _SWEEP: Final = Script("""
 find "$1" -type f -mmin "+$2" -exec sh -c 'for f; do rm -f -- "$f" && echo "$f"; done' sh {} +
 """)
 
-_FULL: Final = re.compile(r"No space left on device|Disk quota exceeded")
-_DENIED: Final = re.compile(r"Permission denied|Read-only file system|Operation not permitted")
-
 
 class DirectoryRepository:
     """Objects are files of the same path under `root`, mode 0600, owned by the user of the host's view."""
@@ -105,7 +93,7 @@ class DirectoryRepository:
         path = self.path_of(key)
         with self._explained():
             temporary = self.prepare(key)
-            script = Script(_PUT_IF_ABSENT.text, (temporary, path, self._root), env=_PLAIN)
+            script = Script(_PUT_IF_ABSENT.text, (temporary, path, self._root), env=PLAIN)
             result = self._host.run(script, stdin=data, check=False)
             if result.exit_code == _TAKEN:
                 raise AlreadyExists(message=f"there is already an object {key}", where=self.describe())
@@ -124,8 +112,7 @@ class DirectoryRepository:
 
     def _receive(self, key: str, temporary: str, source: BinaryIO) -> StoredObject:
         tap = Tap(source)
-        receive = Script(RECEIVE.text, (temporary,), env=_PLAIN)
-        with self._host.stream(Pipeline((receive, command("sha256sum", env=_PLAIN)))) as stream:
+        with self._host.stream(Pipeline((receive_into(temporary), command("sha256sum", env=PLAIN)))) as stream:
             fill(stream, buffered(tap))
             arrived = stream.stdout.read().split(b" ")[0].decode()
             with self._explained():
@@ -147,7 +134,7 @@ class DirectoryRepository:
             raise ObjectNotFound(message=f"there is no object {key}", where=self.describe())
         left = max(0, found.size - offset)
         wanted = left if length is None else min(length, left)
-        read = Script(_RANGE.text, (path, str(offset + 1), str(wanted)), env=_PLAIN)
+        read = Script(_RANGE.text, (path, str(offset + 1), str(wanted)), env=PLAIN)
         with self._host.stream(read) as stream:
 
             def prove(size: int) -> None:
@@ -162,7 +149,7 @@ class DirectoryRepository:
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         start = check_prefix(prefix).rpartition("/")[0]
-        listing = Script(_LIST.text, (self._root, f"./{start}" if start else "."), env=_PLAIN)
+        listing = Script(_LIST.text, (self._root, f"./{start}" if start else "."), env=PLAIN)
         with self._explained(), self._host.stream(listing) as stream:
             lines = stream.stdout.read().decode("utf-8", "surrogateescape").splitlines()
             stream.finish()
@@ -172,22 +159,22 @@ class DirectoryRepository:
 
     def delete(self, key: str) -> None:
         with self._explained():
-            self._host.run(Script(_DELETE.text, (self.path_of(key),), env=_PLAIN))
+            self._host.run(Script(_DELETE.text, (self.path_of(key),), env=PLAIN))
 
     def sweep(self, older_than: timedelta) -> int:
         minutes = int(older_than.total_seconds() // 60)
         with self._explained():
-            result = self._host.run(Script(_SWEEP.text, (self._incoming, str(minutes)), env=_PLAIN))
+            result = self._host.run(Script(_SWEEP.text, (self._incoming, str(minutes)), env=PLAIN))
         return len(result.stdout.splitlines())
 
     def prepare(self, key: str) -> str:
         check_key(key)
         with self._explained():
-            return self._host.run(Script(_PREPARE.text, (self._incoming,), env=_PLAIN)).stdout.rstrip("\n")
+            return self._host.run(Script(_PREPARE.text, (self._incoming,), env=PLAIN)).stdout.rstrip("\n")
 
     def commit(self, temporary: str, key: str) -> None:
         with self._explained():
-            self._host.run(Script(_COMMIT.text, (temporary, self.path_of(key), self._root), env=_PLAIN))
+            self._host.run(Script(_COMMIT.text, (temporary, self.path_of(key), self._root), env=PLAIN))
 
     def discard(self, temporary: str) -> None:
         self._host.run(command("rm", "-f", "--", temporary))
@@ -209,38 +196,7 @@ class DirectoryRepository:
         try:
             yield
         except CommandFailed as failed:
-            raise self._explain(failed) from failed
-
-    def _explain(self, failed: CommandFailed) -> TaskFailed:
-        said = failed.result.stderr.strip()
-        if _FULL.search(said):
-            return RepositoryError(
-                message="there is no space left for the repository",
-                where=self.describe(),
-                why=said,
-                hint=f"free space on {self._host.name} or name another repository; nothing of the object was kept",
-            )
-        hint = "let the user SentraPlay works as there write to it" if _DENIED.search(said) else ""
-        return RepositoryError(message=f"the repository failed: {said}", where=self.describe(), hint=hint)
-
-
-_PLAIN: Final = {"LC_ALL": "C"}
-
-
-def fill(stream: Stream, source: BinaryIO) -> None:
-    """Write all of `source` into the stream and end its input.
-
-    A reader that died is not reported here but by `finish`, which knows its status and what it said.
-    An error of `source` goes on, and the unfinished stream then counts as failed.
-    """
-    while block := source.read(1024 * 1024):
-        try:
-            stream.stdin.write(block)
-            stream.stdin.flush()
-        except OSError:
-            return
-    with suppress(OSError):
-        stream.stdin.close()
+            raise explain(failed, self.describe(), self._host.name) from failed
 
 
 def _info(line: str) -> ObjectInfo:

@@ -27,6 +27,7 @@ MEBIBYTE: Final = 1024 * 1024
 # A store takes 10,000 parts: doubling every 2,000 reaches 968 GiB from parts of 16 MiB.
 _PARTS_OF_ONE_SIZE: Final = 2000
 _LARGEST_PART: Final = 5 * 1024 * MEBIBYTE
+_PART_UNIT: Final = 64 * 1024
 _ATTEMPTS: Final = 5
 
 
@@ -77,7 +78,7 @@ class S3Repository:
 
     def part_size(self, number: int) -> int:
         doubled = self._settings.part_size << ((number - 1) // _PARTS_OF_ONE_SIZE)
-        return min(doubled, _LARGEST_PART)
+        return min(doubled - doubled % _PART_UNIT, _LARGEST_PART)
 
     def put_if_absent(self, key: str, data: bytes) -> None:
         lost_a_reply = False

@@ -85,6 +85,9 @@ class MultipartUpload:
             )
         return Address(Secret(url), "PUT", {"Content-MD5": _as_base64(part.md5)})
 
+    def holds(self, sent: SentPart) -> bool:
+        return self._opaque_etags or sent.etag.lower() == sent.part.md5
+
     def complete(self, parts: Sequence[SentPart]) -> None:
         parts = sorted(parts, key=lambda sent: sent.part.number)
         self._check(parts)
@@ -119,7 +122,7 @@ class MultipartUpload:
         if numbers != list(range(1, len(parts) + 1)):
             raise RepositoryError(message="parts of the upload are missing or doubled", where=self._where)
         for sent in parts:
-            if not self._opaque_etags and sent.etag.lower() != sent.part.md5:
+            if not self.holds(sent):
                 raise RepositoryError(
                     message=f"part {sent.part.number} arrived damaged",
                     where=self._where,

@@ -15,11 +15,18 @@ class Tap(io.RawIOBase):
 
     `at_end(size)` is called once, when the source has ended and before the reader learns of it: what it
     raises reaches the reader in place of the end, so that a stream cut short is never taken for a whole one.
+    `moved(size)` is told the bytes so far after each block.
     """
 
-    def __init__(self, source: BinaryIO, at_end: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self,
+        source: BinaryIO,
+        at_end: Callable[[int], None] | None = None,
+        moved: Callable[[int], None] | None = None,
+    ) -> None:
         self._source = source
         self._at_end = at_end
+        self._moved = moved
         self._hash = hashlib.sha256()
         self.size = 0
 
@@ -38,6 +45,8 @@ class Tap(io.RawIOBase):
         buffer[: len(data)] = data
         self.size += len(data)
         self._hash.update(data)
+        if self._moved is not None:
+            self._moved(self.size)
         return len(data)
 
     def _end(self) -> None:
@@ -49,14 +58,3 @@ class Tap(io.RawIOBase):
 def buffered(raw: io.RawIOBase) -> io.BufferedReader:
     """`raw` as the binary file that the contracts speak of."""
     return io.BufferedReader(raw, BLOCK)
-
-
-def copy(source: BinaryIO, sink: BinaryIO, moved: Callable[[int], None] | None = None) -> int:
-    """Copy to the end; gives the number of bytes and tells `moved` the total so far after each block."""
-    total = 0
-    while data := source.read(BLOCK):
-        sink.write(data)
-        total += len(data)
-        if moved is not None:
-            moved(total)
-    return total

@@ -1,0 +1,60 @@
+"""What a backup is called: `20261123T025822Z-files-4f09c1`, in UTC, so that names sort by time."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from runner.errors import TaskFailed
+
+MANIFEST: Final = "manifest.json"
+_ID: Final = re.compile(r"(\d{8}T\d{6}Z)-([a-z]{1,20})-([0-9a-f]{6})")
+_STAMP: Final = "%Y%m%dT%H%M%SZ"
+_SERVICE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The parts of a backup's id."""
+
+    started_at: datetime
+    kind: str
+
+
+def new_id(kind: str, now: datetime) -> str:
+    """An id nobody else has, for a backup of `kind` begun `now`."""
+    return f"{now.astimezone(UTC).strftime(_STAMP)}-{kind}-{secrets.token_hex(3)}"
+
+
+def parse_id(text: str) -> Identity | None:
+    """The parts of an id; None if `text` is not one."""
+    match = _ID.fullmatch(text)
+    if match is None:
+        return None
+    try:
+        started = datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return Identity(started, match[2])
+
+
+def check_service(service: str) -> str:
+    """`service` itself; TaskFailed if it cannot be part of a key."""
+    if _SERVICE.fullmatch(service):
+        return service
+    raise TaskFailed(
+        message=f"{service!r} cannot be the name of a service",
+        hint="use letters, digits, dots, dashes and underscores, beginning with a letter or digit",
+    )
+
+
+def object_key(service: str, backup_id: str, name: str) -> str:
+    """Where an object of a backup is in its repository."""
+    return f"{check_service(service)}/{backup_id}/{name}"
+
+
+def manifest_key(service: str, backup_id: str) -> str:
+    return object_key(service, backup_id, MANIFEST)

@@ -1,0 +1,60 @@
+"""Bytes arriving on a host: into a file and through a hash at once."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import BinaryIO, Final
+
+from runner.errors import RepositoryError
+from runner.hosts.contract import CommandFailed, Script, Stream
+from runner.repositories.streams import BLOCK
+
+PLAIN: Final = {"LC_ALL": "C"}
+
+# tee of GNU stops at the first failed write only when told to, and would read on for hours after the
+# disk is full; other tees do not know the option.
+_RECEIVE: Final = """
+if tee --output-error=exit /dev/null </dev/null >/dev/null 2>&1
+then exec tee --output-error=exit "$1"
+else exec tee "$1"
+fi
+"""
+
+_FULL: Final = re.compile(r"No space left on device|Disk quota exceeded")
+_DENIED: Final = re.compile(r"Permission denied|Read-only file system|Operation not permitted")
+
+
+def receive_into(path: str) -> Script:
+    """A member of a pipeline that writes what it reads to the file `path` and passes it on."""
+    return Script(_RECEIVE, (path,), env=PLAIN)
+
+
+def fill(stream: Stream, source: BinaryIO) -> None:
+    """Write all of `source` into the stream and end its input.
+
+    A reader that died is not reported here but by `finish`, which knows its status and what it said.
+    An error of `source` goes on, and the unfinished stream then counts as failed.
+    """
+    while block := source.read(BLOCK):
+        try:
+            stream.stdin.write(block)
+            stream.stdin.flush()
+        except OSError:
+            return
+    with suppress(OSError):
+        stream.stdin.close()
+
+
+def explain(failed: CommandFailed, where: str, host_name: str) -> RepositoryError:
+    """Why a file of a repository could not be written or read, by what the program said."""
+    said = failed.result.stderr.strip()
+    if _FULL.search(said):
+        return RepositoryError(
+            message="there is no space left for the repository",
+            where=where,
+            why=said,
+            hint=f"free space on {host_name} or name another repository; nothing of the object was kept",
+        )
+    hint = "let the user SentraPlay works as there write to it" if _DENIED.search(said) else ""
+    return RepositoryError(message=f"the repository failed: {said}", where=where, hint=hint)
