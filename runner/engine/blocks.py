@@ -1,0 +1,120 @@
+"""The walk over a play's tree of blocks and tasks, all hosts of a batch in step.
+
+A block's tasks run on every host that still stands; those that fail in it go on to its `rescue`
+section, all that can be reached to its `always` section. The walk keeps nothing that the recorded ends
+of tasks would not lead to again: a resumed run walks the same way, past what is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+
+from runner.engine import keywords
+from runner.engine.crew import Crew, Ends
+from runner.engine.step import Failure, Stage, Step
+from runner.events import HostRescued, Status
+from runner.plan import selected
+from runner.playbook import Block, Keywords, Task
+
+
+class Fall(Enum):
+    """Why a host left: it failed, it could not be reached, or others took it with them."""
+
+    FAILED = auto()
+    UNREACHABLE = auto()
+    STOPPED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Fallen:
+    fall: Fall
+    failure: Failure | None = None
+
+
+Falls = dict[str, Fallen]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What surrounds a step. `must_run` holds in `always` sections, which even a stopped play finishes."""
+
+    keywords: Keywords
+    rescuable: bool = False
+    must_run: bool = False
+    failures: Mapping[str, Failure] = field(default_factory=dict)
+
+
+class Walk:
+    """The walk of one batch. `is_too_much` decides, from the hosts lost for good, whether the play stops."""
+
+    def __init__(self, stage: Stage, crew: Crew, is_too_much: Callable[[frozenset[str]], bool]) -> None:
+        self._stage = stage
+        self._crew = crew
+        self._is_too_much = is_too_much
+        self.lost: frozenset[str] = frozenset()
+        self.stopped = False
+
+    def run(self, steps: Sequence[Task | Block], hosts: Sequence[str], scope: Scope) -> Falls:
+        """Do `steps` in order on `hosts`; returns those that did not come through, and why."""
+        fallen: Falls = {}
+        for step in steps:
+            standing = tuple(host for host in hosts if host not in fallen)
+            if not standing:
+                break
+            fallen |= (
+                self._block(step, standing, scope) if isinstance(step, Block) else self._task(step, standing, scope)
+            )
+            if self.stopped and not scope.must_run:
+                return {host: fallen.get(host, Fallen(Fall.STOPPED)) for host in hosts}
+        return fallen
+
+    def step(self, step: Step, hosts: tuple[str, ...]) -> Falls:
+        """Do one task on `hosts`; those that fall for good are counted."""
+        fallen = _falls(step.task, self._crew.perform(self._stage, step, hosts))
+        gone = {host for host, it in fallen.items() if it.fall is Fall.UNREACHABLE or not step.rescuable}
+        if gone:
+            self.lost |= gone
+            self.stopped = self.stopped or self._is_too_much(self.lost)
+        return fallen
+
+    def _task(self, task: Task, hosts: tuple[str, ...], scope: Scope) -> Falls:
+        own = keywords.inside(scope.keywords, task.keywords)
+        if not selected(own.tags, self._stage.options):
+            return {}
+        return self.step(Step(task, task.path, own, scope.rescuable, failures=scope.failures), hosts)
+
+    def _block(self, block: Block, hosts: tuple[str, ...], outer: Scope) -> Falls:
+        scope = replace(outer, keywords=keywords.inside(outer.keywords, block.keywords))
+        fallen = self.run(block.block, hosts, replace(scope, rescuable=outer.rescuable or bool(block.rescue)))
+        failures = {host: it.failure for host, it in fallen.items() if it.failure}
+        if block.rescue:
+            fallen = self._rescue(block, fallen, replace(scope, failures={**outer.failures, **failures}))
+        if block.always:
+            reachable = [host for host in hosts if host not in fallen or fallen[host].fall is not Fall.UNREACHABLE]
+            always = replace(scope, must_run=True, failures={**outer.failures, **failures})
+            fallen = {**self.run(block.always, reachable, always), **fallen}
+        return fallen
+
+    def _rescue(self, block: Block, fallen: Falls, scope: Scope) -> Falls:
+        failed = tuple(host for host, it in fallen.items() if it.fall is Fall.FAILED)
+        if not failed:
+            return fallen
+        again = self.run(block.rescue, failed, scope)
+        saved = [host for host in failed if host not in again]
+        recorded = self._stage.chronicle.state.rescued
+        for host in saved:
+            if (block.path, host) not in recorded:
+                self._stage.chronicle.tell(HostRescued(block.path, host, at=self._stage.around.clock()))
+        return {**{host: it for host, it in fallen.items() if host not in failed}, **again}
+
+
+def _falls(task: Task, ends: Ends) -> Falls:
+    fallen: Falls = {}
+    for host, end in ends.items():
+        if end.status is Status.FAILED:
+            fallen[host] = Fallen(Fall.FAILED, Failure(task, end))
+        elif end.status is Status.UNREACHABLE:
+            fallen[host] = Fallen(Fall.UNREACHABLE)
+    return fallen

@@ -1,0 +1,71 @@
+"""The way every event of the engine takes: published first, and only then taken into the state."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from runner.engine.results import CENSORED
+from runner.engine.state import RunState
+from runner.events import AttemptFailed, Event, ItemFinished, TaskFinished
+from runner.secret import MASK, Redactor
+
+KEPT_WHEN_CENSORED = ("changed", "failed", "skipped", "unreachable", "attempts")
+
+
+class Unrecorded(Exception):  # noqa: N818 it carries the error, which has the name
+    """An event could not be recorded. Not an error a task may have: it ends the run, whatever catches those."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class Chronicle:
+    """Publishes events with secrets masked and remembers them unmasked. Thread-safe.
+
+    If publishing raises (the journal cannot be written), the state does not change and Unrecorded is raised.
+    """
+
+    def __init__(self, publish: Callable[[Event], None], redactor: Redactor, state: RunState) -> None:
+        self._publish = publish
+        self._redactor = redactor
+        self._lock = threading.Lock()
+        self.state = state
+
+    def tell(self, event: Event, *, no_log: bool = False) -> None:
+        """Publish `event` and take it in; with `no_log` others see that it happened, not what."""
+        try:
+            self._publish(self._masked(_censored(event) if no_log else event))
+        except Exception as error:
+            raise Unrecorded(error) from error
+        with self._lock:
+            self.state.apply(event)
+
+    def watch(self, event: Event) -> None:
+        """Publish what is only for those watching."""
+        self._publish(event)
+
+    def _masked(self, event: Event) -> Event:
+        if not isinstance(event, TaskFinished):
+            return event
+        result, facts = self._redactor.redact(event.result), self._redactor.redact(event.facts)
+        if result == event.result and facts == event.facts:
+            return event
+        return replace(event, result=result, facts=facts, withheld=True)
+
+
+def _censored(event: Event) -> Event:
+    match event:
+        case TaskFinished():
+            kept = {key: event.result[key] for key in KEPT_WHEN_CENSORED if key in event.result}
+            facts = dict.fromkeys(event.facts, MASK)
+            shown = replace(event, message=CENSORED if event.message else "", hint="", diff="", facts=facts)
+            return replace(shown, result={"censored": CENSORED, **kept}, withheld=True)
+        case ItemFinished():
+            return replace(event, label="(hidden)", result={"censored": CENSORED})
+        case AttemptFailed():
+            return replace(event, message=CENSORED)
+        case _:
+            return event

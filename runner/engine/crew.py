@@ -1,0 +1,111 @@
+"""One task across hosts: at most `forks` at a time, each end recorded when it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from runner.engine.arguments import Preparer
+from runner.engine.attempt import Attempt
+from runner.engine.conditions import Reader
+from runner.engine.step import Stage, Step
+from runner.errors import Interrupted, SentraPlayError
+from runner.events import TaskFinished, TaskInterrupted, TaskStarted
+from runner.modules.contract import Module
+from runner.playbook import Task
+from runner.secret import Redactor
+from runner.template import Templar
+
+Ends = dict[str, TaskFinished]
+
+
+class Crew:
+    """The threads of a run."""
+
+    def __init__(self, forks: int, modules: Mapping[str, Module[Any]], templar: Templar, redactor: Redactor) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=max(1, forks), thread_name_prefix="host")
+        self._modules = modules
+        self._templar = templar
+        self._redactor = redactor
+        self._preparers: dict[str, Preparer] = {}
+
+    def perform(self, stage: Stage, step: Step, hosts: tuple[str, ...]) -> Ends:
+        """The end of the task on each of `hosts`; where one is recorded, it is not done again.
+
+        Raises Interrupted, Unrecorded, and bugs, after the hosts that were at work have ended.
+        """
+        recorded = stage.chronicle.state.ends
+        once = self._is_once(stage, step, hosts)
+        ends = {host: recorded[step.path, host] for host in hosts if (step.path, host) in recorded}
+        if once:
+            end = next(iter(ends.values())) if ends else self._start(stage, step, hosts[:1], hosts[1:])[hosts[0]]
+            return dict.fromkeys(hosts, end)
+        fresh = tuple(host for host in hosts if host not in ends)
+        if fresh:
+            ends |= self._start(stage, step, fresh, ())
+        return {host: ends[host] for host in hosts}
+
+    def close(self) -> None:
+        """Let the threads go; those still at work are waited for."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _start(self, stage: Stage, step: Step, hosts: tuple[str, ...], shared_with: tuple[str, ...]) -> Ends:
+        around = stage.around
+        if around.interrupted.is_set():
+            raise Interrupted("interrupted")
+        preparer = self._preparer(step.task)
+        name = self._name(stage, step, hosts[0])
+        stage.chronicle.tell(TaskStarted(step.path, name, step.task.module, hosts, step.is_handler, at=around.clock()))
+        futures = {
+            host: self._pool.submit(_one, Attempt(stage, step, preparer, host), stage, step, host, name, shared_with)
+            for host in hosts
+        }
+        wait(futures.values())
+        _raise_worst(futures.values())
+        return {host: future.result() for host, future in futures.items()}
+
+    def _preparer(self, task: Task) -> Preparer:
+        found = self._preparers.get(task.path)
+        if found is None:
+            found = Preparer(task, self._modules[task.module], self._templar, self._redactor)
+            self._preparers[task.path] = found
+        return found
+
+    def _is_once(self, stage: Stage, step: Step, hosts: tuple[str, ...]) -> bool:
+        written = step.keywords.run_once
+        if written is None or isinstance(written, bool):
+            return written is True
+        return Reader(self._templar).flag(written, stage.variables.of(hosts[0], step.keywords.vars))
+
+    def _name(self, stage: Stage, step: Step, host: str) -> str:
+        """The task's name for people; one that cannot be rendered (yet) is shown as it was written."""
+        written = step.task.name or step.task.module
+        if not self._templar.is_template(written):
+            return written
+        try:
+            return self._templar.render_text(written, stage.variables.of(host, step.keywords.vars))
+        except SentraPlayError:
+            return written
+
+
+def _one(
+    attempt: Attempt, stage: Stage, step: Step, host: str, name: str, shared_with: tuple[str, ...]
+) -> TaskFinished:
+    if stage.around.interrupted.is_set():
+        raise Interrupted("interrupted")
+    try:
+        end = attempt.run(name, shared_with)
+    except Interrupted:
+        stage.chronicle.tell(TaskInterrupted(step.path, host, name, at=stage.around.clock()))
+        raise
+    stage.chronicle.tell(end, no_log=attempt.no_log)
+    return end
+
+
+def _raise_worst(futures: Iterable[Future[TaskFinished]]) -> None:
+    """Raise what went wrong beyond any task: a bug or a broken journal before an interruption."""
+    errors = [error for error in (future.exception() for future in futures) if error is not None]
+    errors.sort(key=lambda error: isinstance(error, Interrupted))
+    if errors:
+        raise errors[0]

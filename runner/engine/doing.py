@@ -1,0 +1,121 @@
+"""One task, on one host, for one item: as whom, where, until when; then preview or apply, once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from runner.engine import results
+from runner.engine.conditions import Reader
+from runner.engine.context import Context
+from runner.engine.results import Ended
+from runner.engine.step import Stage, Step
+from runner.events import OutputLine
+from runner.hosts.contract import Become, Host
+from runner.modules.contract import Module
+from runner.secret import Secret, reveal
+
+DEFAULT_TIMEOUT_SECONDS: Final = 3600.0
+"""How long a task without `timeout` (or with 0) may take on a host, per attempt and item."""
+
+Variables = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """Everything decided; `once` may be called again for `until`."""
+
+    stage: Stage
+    step: Step
+    host: str
+    module: Module[Any]
+    args: Any
+    variables: Variables
+    target: str
+    check: bool
+    diff: bool
+    silent: bool
+    timeout: float
+    become: Become | None
+    environment: Mapping[str, str]
+
+    def once(self) -> Ended:
+        """Preview or apply; raises what the module raises."""
+        deadline = time.monotonic() + self.timeout
+        context = Context(
+            self.stage.around,
+            host=self._view(deadline),
+            run=replace(self.stage.run, check=self.check, diff=self.diff),
+            variables=self.variables,
+            path=self.step.path,
+            name=self.host,
+            deadline=deadline,
+            silent=self.silent,
+        )
+        if self.check:
+            return results.previewed(self.module.preview(context, self.args), self.diff)
+        return results.acted(self.module.apply(context, self.args), self.diff)
+
+    def _view(self, deadline: float) -> Host:
+        return self.stage.around.hosts.get(self.target).view(
+            become=self.become,
+            deadline=deadline,
+            env=self.environment or None,
+            on_output=None if self.silent else self._line,
+        )
+
+    def _line(self, stream: str, text: str) -> None:
+        around = self.stage.around
+        around.watch(OutputLine(self.step.path, self.host, stream, text, at=around.clock()))
+
+
+def decide(stage: Stage, step: Step, host: str, args: Any, variables: Variables, *, check: bool, silent: bool) -> Doing:
+    """Read every keyword that says how the task is to be done on `host`."""
+    reader, keywords = Reader(stage.around.templar), step.keywords
+    target = reader.text(keywords.delegate_to, variables, default=host)
+    return Doing(
+        stage=stage,
+        step=step,
+        host=host,
+        module=stage.modules[step.task.module],
+        args=args,
+        variables=variables,
+        target=target,
+        check=check,
+        diff=reader.flag(keywords.diff, variables, default=stage.options.diff),
+        silent=silent,
+        timeout=reader.seconds(keywords.timeout, variables, 0.0) or DEFAULT_TIMEOUT_SECONDS,
+        become=_become(stage, step, reader, target, host, variables),
+        environment=_environment(step, reader, variables),
+    )
+
+
+def _become(stage: Stage, step: Step, reader: Reader, target: str, host: str, variables: Variables) -> Become | None:
+    """Whom to act as. What the inventory says of it is looked up for the host that is really worked on."""
+    there = variables if target == host else stage.variables.of(target)
+    wanted = step.keywords.become
+    if not (
+        reader.flag(wanted, variables)
+        if wanted is not None
+        else reader.flag(reader.named("ansible_become", there), there)
+    ):
+        return None
+    if step.keywords.become_user is not None:
+        user = reader.text(step.keywords.become_user, variables)
+    else:
+        user = str(reader.named("ansible_become_user", there) or "root")
+    password = reader.named("ansible_become_password", there)
+    if password is None:
+        return Become(user)
+    text = password.reveal() if isinstance(password, Secret) else str(password)
+    stage.redactor.register(text)
+    return Become(user, Secret(text))
+
+
+def _environment(step: Step, reader: Reader, variables: Variables) -> dict[str, str]:
+    if not step.keywords.environment:
+        return {}
+    rendered = reader.value(dict(step.keywords.environment), variables)
+    return {str(name): reveal(value) if isinstance(value, Secret) else str(value) for name, value in rendered.items()}

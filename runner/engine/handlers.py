@@ -1,0 +1,65 @@
+"""Handlers: found by name or topic, run at most once per flush, in the order they are defined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from runner.engine import keywords
+from runner.engine.blocks import Falls, Scope, Walk
+from runner.engine.chronicle import Chronicle
+from runner.engine.step import Step
+from runner.errors import TaskFailed
+from runner.events import HandlersFlushed
+from runner.playbook import Play, Task
+
+
+class Handlers:
+    """The handlers of a play."""
+
+    def __init__(self, play: Play, chronicle: Chronicle, clock: Callable[[], float]) -> None:
+        self._play = play
+        self._chronicle = chronicle
+        self._state = chronicle.state
+        self._clock = clock
+
+    def named(self, name: str) -> tuple[str, ...]:
+        """The paths of the handlers a notification is for: the last one of that name, and all that listen to it."""
+        by_name = [handler.path for handler in self._play.handlers if handler.name == name][-1:]
+        listening = [handler.path for handler in self._play.handlers if name in handler.listen]
+        if not by_name and not listening:
+            raise TaskFailed(
+                f"no handler of this play is called {name!r} or listens to it",
+                hint="handlers stand under `handlers:` of the same play",
+            )
+        return (*by_name, *listening)
+
+    def flush(self, walk: Walk, point: str, hosts: Sequence[str], scope: Scope) -> Falls:
+        """Run what is pending on `hosts`. `point` names the flush for ever: there each handler runs once.
+
+        A handler notified by a later one stays pending for the next flush, as in Ansible.
+        """
+        fallen: Falls = {}
+        for handler in self._play.handlers:
+            standing = [host for host in hosts if host not in fallen]
+            fallen |= self._run(walk, handler, point, standing, scope)
+            if walk.stopped and not scope.must_run:
+                break
+        due = tuple(host for host in hosts if host not in fallen and (point, host) not in self._state.flushed)
+        if due and not walk.stopped:
+            self._chronicle.tell(HandlersFlushed(point, due, at=self._clock()))
+        return fallen
+
+    def _run(self, walk: Walk, handler: Task, point: str, hosts: Sequence[str], scope: Scope) -> Falls:
+        path = point + handler.path.removeprefix(self._play.path)
+        notified = tuple(host for host in hosts if self._is_due(handler, point, path, host))
+        if not notified:
+            return {}
+        own = keywords.inside(scope.keywords, handler.keywords)
+        doubtful = frozenset(host for host in notified if not self._state.pending.get(host, {}).get(handler.path, True))
+        return walk.step(Step(handler, path, own, is_handler=True, doubtful=doubtful), notified)
+
+    def _is_due(self, handler: Task, point: str, path: str, host: str) -> bool:
+        """Whether it ran at this point before the run was resumed, or is to run there now."""
+        if (path, host) in self._state.ends:
+            return True
+        return (point, host) not in self._state.flushed and handler.path in self._state.pending.get(host, {})

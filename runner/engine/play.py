@@ -1,0 +1,184 @@
+"""One play: its batches one after the other, each with its sections and handler flushes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from runner.engine import keywords, objectives
+from runner.engine.blocks import Fall, Falls, Scope, Walk
+from runner.engine.chronicle import Chronicle
+from runner.engine.context import Ask, Surroundings
+from runner.engine.crew import Crew
+from runner.engine.handlers import Handlers
+from runner.engine.step import Stage
+from runner.engine.variables import PlayVariables
+from runner.events import BatchFinished, BatchStarted, PlayFinished, PlayStarted
+from runner.hosts.contract import Hosts
+from runner.modules.contract import Module, RunInfo
+from runner.plan import Plan, PlannedPlay
+from runner.repositories.contract import Repositories
+from runner.secret import Redactor
+from runner.template import Templar
+
+ALL_MAY_FAIL: Final = 100.0
+"""The `max_fail_percentage` from which on not even a batch that failed as a whole stops the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What all plays of a run share."""
+
+    plan: Plan
+    hosts: Hosts
+    repositories: Callable[[PlannedPlay], Repositories]
+    modules: Mapping[str, Module[Any]]
+    templar: Templar
+    redactor: Redactor
+    chronicle: Chronicle
+    crew: Crew
+    run: RunInfo
+    interrupted: threading.Event
+    clock: Callable[[], float]
+    ask: Ask
+
+
+class PlayRun:
+    """Carries a play out on the hosts that are not `lost` yet. Afterwards `lost` holds all that are, and
+    `stopped` tells whether the playbook ends here."""
+
+    def __init__(self, parts: Parts, planned: PlannedPlay, lost: frozenset[str]) -> None:
+        self._parts = parts
+        self._planned = planned
+        self._play = planned.play
+        self._tell = parts.chronicle.tell
+        self.lost = lost
+        self.stopped = False
+
+    def execute(self) -> None:
+        """Raises Interrupted, Unrecorded, and bugs."""
+        hosts = self._standing(self._planned.hosts)
+        if not hosts:
+            return
+        path = self._play.path
+        self._tell(PlayStarted(path, self._play.name, hosts, at=self._parts.clock()))
+        repositories = self._parts.repositories(self._planned)
+        try:
+            for index, batch in enumerate(self._planned.batches):
+                self._batch(index, self._standing(batch), repositories)
+                if self.stopped:
+                    break
+        finally:
+            repositories.close()
+        if self._standing(self._planned.hosts) and not self.stopped:
+            self._measure()
+        self._tell(PlayFinished(path, at=self._parts.clock()))
+
+    def _batch(self, index: int, hosts: tuple[str, ...], repositories: Repositories) -> None:
+        if not hosts:
+            return
+        self._tell(BatchStarted(self._play.path, index, hosts, at=self._parts.clock()))
+        before = self.lost
+        walk, handlers = self._walk(hosts, repositories)
+        fallen = self._sections(walk, handlers, hosts)
+        self.lost = before | fallen.keys()
+        all_fell = len(fallen) == len(hosts) and not self._all_may_fail()
+        self.stopped = walk.stopped or all_fell
+        self._tell(BatchFinished(self._play.path, index, at=self._parts.clock()))
+
+    def _sections(self, walk: Walk, handlers: Handlers, hosts: tuple[str, ...]) -> Falls:
+        scope = Scope(keywords.of_play(self._play))
+        fallen: Falls = {}
+        for number, steps in enumerate((self._play.pre_tasks, self._play.tasks, self._play.post_tasks)):
+            fallen |= walk.run(steps, [host for host in hosts if host not in fallen], scope)
+            self.lost |= fallen.keys()
+            forced = self._play.force_handlers
+            flushing = [host for host in hosts if host not in fallen or (forced and _is_reachable(fallen, host))]
+            point = f"{self._play.path}.flush[{number}]"
+            fallen = {**handlers.flush(walk, point, flushing, replace(scope, must_run=forced)), **fallen}
+            self.lost |= fallen.keys()
+        return fallen
+
+    def _walk(self, hosts: tuple[str, ...], repositories: Repositories) -> tuple[Walk, Handlers]:
+        parts = self._parts
+        handlers = Handlers(self._play, parts.chronicle, parts.clock)
+        walk: Walk
+
+        def standing() -> tuple[tuple[str, ...], tuple[str, ...]]:
+            out = self.lost | walk.lost
+            return tuple(h for h in self._planned.hosts if h not in out), tuple(h for h in hosts if h not in out)
+
+        stage = self._stage(hosts, repositories, handlers, standing)
+        walk = Walk(stage, parts.crew, lambda lost: self._is_too_much(len(lost), len(hosts)))
+        return walk, handlers
+
+    def _stage(
+        self,
+        hosts: tuple[str, ...],
+        repositories: Repositories,
+        handlers: Handlers,
+        standing: Callable[[], tuple[tuple[str, ...], tuple[str, ...]]],
+    ) -> Stage:
+        parts = self._parts
+        variables = PlayVariables(
+            parts.plan,
+            self._planned,
+            state=parts.chronicle.state,
+            templar=parts.templar,
+            run=parts.run,
+            standing=standing,
+        )
+        around = Surroundings(
+            hosts=parts.hosts,
+            repositories=repositories,
+            templar=parts.templar,
+            directory=Path(parts.plan.playbook.file).parent,
+            watch=parts.chronicle.watch,
+            interrupted=parts.interrupted,
+            clock=parts.clock,
+            ask=parts.ask,
+        )
+        return Stage(
+            around=around,
+            variables=variables,
+            chronicle=parts.chronicle,
+            options=parts.plan.options,
+            run=parts.run,
+            modules=parts.modules,
+            redactor=parts.redactor,
+            handlers_named=handlers.named,
+        )
+
+    def _is_too_much(self, lost: int, batch: int) -> bool:
+        """Whether the play stops for all its hosts, now that `lost` of `batch` are out."""
+        limit = self._play.max_fail_percentage
+        return self._play.any_errors_fatal or (limit is not None and 100.0 * lost / batch > limit)
+
+    def _all_may_fail(self) -> bool:
+        limit = self._play.max_fail_percentage
+        return limit is not None and limit >= ALL_MAY_FAIL
+
+    def _measure(self) -> None:
+        """Nothing is restored in check mode, so nothing is measured; nor if the play did not reach its end."""
+        if self._parts.plan.options.check:
+            return
+        state, now = self._parts.chronicle.state, self._parts.clock()
+        failure_at = self._failure_at()
+        for event in objectives.measured(self._play, state, now, failure_at):
+            self._tell(event)
+
+    def _failure_at(self) -> object:
+        written = {**self._play.keywords.vars, **self._parts.plan.options.extra_vars}
+        if "failure_at" not in written:
+            return None
+        return self._parts.templar.render(written["failure_at"], written)
+
+    def _standing(self, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(host for host in hosts if host not in self.lost)
+
+
+def _is_reachable(fallen: Falls, host: str) -> bool:
+    return fallen[host].fall is not Fall.UNREACHABLE

@@ -1,0 +1,156 @@
+"""Everything the engine remembers, as a fold of the events it published.
+
+A run that goes on and a run that is resumed see the same state, because both make it from the same
+events by the same code. Nothing else in the engine outlives a task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from runner.engine.gaps import Gaps, unknown, withheld, without_secrets
+from runner.errors import ExitCode
+from runner.events import (
+    Event,
+    HandlersFlushed,
+    HostRescued,
+    ObjectiveMeasured,
+    RunStarted,
+    Status,
+    TaskFinished,
+)
+
+Key = tuple[str, str]
+"""Path and host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fatal:
+    """What took a host out of its play: since which event, and how the run ends because of it."""
+
+    since: int
+    path: str
+    exit_code: int
+
+
+@dataclass(slots=True)
+class RunState:
+    """`ends` are the recorded ends of tasks; `values` what is registered and the facts, by host.
+
+    `pending` are the paths of notified handlers that have not run, by host; False if, in check mode, it is
+    only possible that they are notified. `started_at` is the first
+    start of the run, before any resume. The numbers in `when` count events, to tell earlier from later.
+    """
+
+    started_at: float | None = None
+    fingerprint: str = ""
+    ends: dict[Key, TaskFinished] = field(default_factory=dict)
+    values: dict[str, dict[str, Any]] = field(default_factory=dict)
+    pending: dict[str, dict[str, bool]] = field(default_factory=dict)
+    flushed: set[Key] = field(default_factory=set)
+    rescued: set[Key] = field(default_factory=set)
+    fatal: dict[str, Fatal] = field(default_factory=dict)
+    objectives: dict[Key, ObjectiveMeasured] = field(default_factory=dict)
+    when: dict[Key, int] = field(default_factory=dict)
+    count: int = 0
+
+    def apply(self, event: Event) -> None:
+        """Take in one event."""
+        self.count += 1
+        match event:
+            case TaskFinished():
+                self._finished(event)
+            case HandlersFlushed():
+                self._mark(self.flushed, event.path, event.hosts)
+            case HostRescued():
+                self._mark(self.rescued, event.path, (event.host,))
+            case ObjectiveMeasured():
+                self.objectives[event.path, event.objective] = event
+            case RunStarted():
+                self._started(event)
+            case _:
+                pass
+
+    def _started(self, event: RunStarted) -> None:
+        if self.started_at is None:
+            self.started_at = event.at
+        self.fingerprint = event.fingerprint
+        self._forget_failures()
+
+    def _finished(self, event: TaskFinished) -> None:
+        self.ends[event.path, event.host] = event
+        self.when[event.path, event.host] = self.count
+        for host in (event.host, *event.shared_with):
+            self._learn(host, event)
+            if is_fatal(event):
+                self.fatal.setdefault(host, Fatal(self.count, event.path, _exit_code(event)))
+        if event.is_handler:
+            self.pending.get(event.host, {}).pop(handler_of(event.path), None)
+        for handler in event.notified:
+            of_host = self.pending.setdefault(event.host, {})
+            of_host[handler] = of_host.get(handler, False) or event.status is not Status.UNKNOWN
+
+    def _learn(self, host: str, event: TaskFinished) -> None:
+        known = self.values.setdefault(host, {})
+        known.update(_facts(event))
+        if event.registered:
+            known[event.registered] = _registered(event)
+
+    def _mark(self, marks: set[Key], path: str, hosts: Iterable[str]) -> None:
+        for host in hosts:
+            marks.add((path, host))
+            self.when[path, host] = self.count
+
+    def _forget_failures(self) -> None:
+        """A resumed run tries again, on every host that failed, from the task that failed on."""
+        for host, fatal in self.fatal.items():
+            for key in [key for key, count in self.when.items() if key[1] == host and count >= fatal.since]:
+                del self.when[key]
+                self.ends.pop(key, None)
+                self.flushed.discard(key)
+                self.rescued.discard(key)
+        plays = {fatal.path.split(".")[0] for fatal in self.fatal.values()}
+        self.objectives = {key: event for key, event in self.objectives.items() if key[0] not in plays}
+        self.fatal.clear()
+
+
+def fold(events: Iterable[Event]) -> RunState:
+    """The state after `events`."""
+    state = RunState()
+    for event in events:
+        state.apply(event)
+    return state
+
+
+def is_fatal(event: TaskFinished) -> bool:
+    """Whether this end took the host out of its play."""
+    return event.status is Status.UNREACHABLE or (event.status is Status.FAILED and not event.to_rescue)
+
+
+def handler_of(path: str) -> str:
+    """The path of a handler from that of one of its runs: plays[0].flush[1].handlers[2] -> plays[0].handlers[2]."""
+    play, _, handler = path.partition(".flush[")
+    return f"{play}.{handler.partition('].')[2]}"
+
+
+def _exit_code(event: TaskFinished) -> int:
+    if event.status is Status.UNREACHABLE:
+        return ExitCode.UNREACHABLE
+    return ExitCode.VERIFICATION_FAILED if event.exit_code == ExitCode.VERIFICATION_FAILED else ExitCode.HOSTS_FAILED
+
+
+def _facts(event: TaskFinished) -> Mapping[str, Any]:
+    if event.withheld:
+        return {name: without_secrets(value, name) for name, value in event.facts.items()}
+    return event.facts
+
+
+def _registered(event: TaskFinished) -> object:
+    name, result = event.registered, event.result
+    if event.withheld and "censored" in result:
+        return Gaps({key: value for key, value in result.items() if key != "censored"}, lambda: withheld(name))
+    if event.partial:
+        return Gaps(result, lambda: unknown(name))
+    return without_secrets(result, name) if event.withheld else result

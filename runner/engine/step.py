@@ -1,0 +1,61 @@
+"""One task at its place in a play, and what the engine needs to do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from runner.engine.chronicle import Chronicle
+from runner.engine.context import Surroundings
+from runner.engine.variables import PlayVariables
+from runner.events import TaskFinished
+from runner.modules.contract import Module, RunInfo
+from runner.plan import Options
+from runner.playbook import Keywords, Task
+from runner.secret import Redactor
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What sent a host into a rescue section: `ansible_failed_task` and `ansible_failed_result`."""
+
+    task: Task
+    end: TaskFinished
+
+    def variables(self) -> dict[str, object]:
+        task = {"name": self.end.name, "action": self.task.module, "path": self.task.path}
+        return {"ansible_failed_task": task, "ansible_failed_result": self.end.result}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A task with the keywords that hold for it, all inherited ones included.
+
+    `path` names this doing of the task; a handler has one for each flush. `rescuable` tells whether a
+    failure would be taken over by a rescue section around it. `doubtful` are hosts on which, in check
+    mode, it is not known whether the handler is notified.
+    """
+
+    task: Task
+    path: str
+    keywords: Keywords
+    rescuable: bool = False
+    is_handler: bool = False
+    failures: Mapping[str, Failure] = field(default_factory=dict)
+    doubtful: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What the tasks of one batch of a play work with. `handlers_named` gives the paths of the handlers
+    that a name or a `listen` topic stands for."""
+
+    around: Surroundings
+    variables: PlayVariables
+    chronicle: Chronicle
+    options: Options
+    run: RunInfo
+    modules: Mapping[str, Module[Any]]
+    redactor: Redactor
+    handlers_named: Callable[[str], tuple[str, ...]]

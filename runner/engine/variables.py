@@ -1,0 +1,129 @@
+"""What a task sees on a host, in Ansible's order of precedence (the later wins):
+
+inventory < play `vars` < `vars_files` < block and task `vars` < facts and registered results <
+extra variables < magic variables < loop variables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.document import load
+from runner.engine.state import RunState
+from runner.errors import TaskFailed
+from runner.modules.contract import RunInfo
+from runner.plan import Plan, PlannedPlay
+from runner.template import Templar
+
+Variables = Mapping[str, Any]
+
+
+class Templated(Mapping[str, Any]):
+    """Variables whose values are rendered when they are read."""
+
+    def __init__(self, templar: Templar, variables: Variables) -> None:
+        self._templar = templar
+        self._variables = variables
+
+    def __getitem__(self, name: str) -> Any:
+        value = self._variables[name]
+        return self._templar.evaluate(name, self._variables) if name.isidentifier() else value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
+
+
+class PlayVariables:
+    """The variables of one batch of a play. What does not change during a batch is put together once per host."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        planned: PlannedPlay,
+        *,
+        state: RunState,
+        templar: Templar,
+        run: RunInfo,
+        standing: Callable[[], tuple[tuple[str, ...], tuple[str, ...]]],
+    ) -> None:
+        """`standing` tells the hosts of the play, and of the batch, that have not failed."""
+        self._plan = plan
+        self._planned = planned
+        self._state = state
+        self._templar = templar
+        self._standing = standing
+        self._directory = Path(plan.playbook.file).parent
+        self._base: dict[str, dict[str, Any]] = {}
+        self._files: dict[Path, Mapping[str, Any]] = {}
+        self._magic = self._constant(run)
+
+    def of(self, host: str, own: Variables | None = None) -> dict[str, Any]:
+        """Everything `host` sees; `own` are the variables of the blocks and the task."""
+        return {
+            **self._base_of(host),
+            **(own or {}),
+            **self._state.values.get(host, {}),
+            **self._plan.options.extra_vars,
+            **self._magic_of(host),
+        }
+
+    def _base_of(self, host: str) -> dict[str, Any]:
+        found = self._base.get(host)
+        if found is None:
+            found = self._of_inventory(host)
+            if host in self._planned.hosts:
+                found.update(self._planned.play.keywords.vars)
+                found.update(self._of_files(host, found))
+            self._base[host] = found
+        return found
+
+    def _of_inventory(self, host: str) -> dict[str, Any]:
+        known = self._plan.inventory.hosts.get(host)
+        return dict(known.variables) if known else {}
+
+    def _of_files(self, host: str, so_far: Mapping[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name in self._planned.play.vars_files:
+            seen = {**so_far, **found, **self._plan.options.extra_vars, **self._magic_of(host)}
+            found.update(self._file(self._directory / self._templar.render_text(name, seen)))
+        return found
+
+    def _file(self, path: Path) -> Mapping[str, Any]:
+        if path not in self._files:
+            data = load(path).data
+            if not isinstance(data, Mapping):
+                raise TaskFailed(f"{path} does not hold variables", hint="write `name: value` lines")
+            self._files[path] = data
+        return self._files[path]
+
+    def _constant(self, run: RunInfo) -> dict[str, Any]:
+        inventory, options = self._plan.inventory, self._plan.options
+        return {
+            "groups": {name: list(hosts) for name, hosts in inventory.groups.items()},
+            "hostvars": self._templar.hostvars(tuple(inventory.hosts), self.of),
+            "playbook_dir": str(self._directory.absolute()),
+            "ansible_check_mode": options.check,
+            "ansible_diff_mode": options.diff,
+            "ansible_forks": options.forks,
+            "ansible_play_name": self._planned.play.name,
+            "ansible_play_hosts_all": list(self._planned.hosts),
+            "run": {"id": run.id, "started_at": self._state.started_at},
+        }
+
+    def _magic_of(self, host: str) -> dict[str, Any]:
+        of_play, of_batch = self._standing()
+        known = self._plan.inventory.hosts.get(host)
+        return {
+            **self._magic,
+            "inventory_hostname": host,
+            "inventory_hostname_short": host.partition(".")[0],
+            "group_names": sorted(known.groups) if known else [],
+            "ansible_play_hosts": list(of_play),
+            "ansible_play_batch": list(of_batch),
+            "play_hosts": list(of_batch),
+        }
