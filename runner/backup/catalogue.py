@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -64,6 +64,11 @@ def ids(repository: Repository, service: str, kind: str | None = None) -> list[s
         if MANIFEST in objects and identity is not None and kind in (None, identity.kind):
             found.append(backup_id)
     return sorted(found)
+
+
+def services(repository: Repository) -> list[str]:
+    """The services the repository holds backups of, in alphabetical order."""
+    return sorted({info.key.split("/", 1)[0] for info in repository.list("") if info.key.endswith(f"/{MANIFEST}")})
 
 
 def find(repository: Repository, service: str, wanted: str = LATEST, kind: str | None = None) -> Manifest:
@@ -145,12 +150,6 @@ def _by_backup(repository: Repository, service: str, backup_id: str = "") -> Map
     return found
 
 
-def _services(repository: Repository) -> Iterator[str]:
-    for info in repository.list(""):
-        if info.key.endswith(f"/{MANIFEST}"):
-            yield info.key.split("/", 1)[0]
-
-
 def _missing(service: str, wanted: str, kind: str | None) -> str:
     what = "backup" if kind is None else f"{kind} backup"
     return f"there is no {what} of {service}" if wanted == LATEST else f"there is no {what} {wanted} of {service}"
@@ -161,5 +160,5 @@ def _hint(repository: Repository, service: str, known: list[str]) -> str:
         return f"there are: {', '.join(known[-5:])}"
     others: list[str] = []
     with suppress(TaskFailed):
-        others = sorted(set(_services(repository)) - {service})
+        others = [name for name in services(repository) if name != service]
     return f"the repository has backups of: {', '.join(others[:10])}" if others else "the repository has no backups"

@@ -14,4 +14,4 @@ def demo() -> int:
     """
     from runner.demo import run_demo
 
-    return run_demo()
+    return run_demo(click.echo)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ import click
 
 from runner.cli import options
 from runner.cli.lazy import Entry, LazyGroup
+from runner.cli.tables import table
 from runner.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HEADINGS: Final = ("RUN", "STARTED (UTC)", "TOOK", "STATE", "PLAYBOOK")
 
 
-@click.command()
+@click.command("list")
 @options.journal
 @options.output
 def list_runs(journal: Path | None, output: str) -> None:
@@ -33,7 +33,7 @@ def list_runs(journal: Path | None, output: str) -> None:
         for record in records:
             click.echo(json.dumps({**asdict(record), "state": state_of(record)}))
     elif records:
-        click.echo("\n".join(_table([HEADINGS, *(_row(record) for record in records)])))
+        click.echo("\n".join(table([HEADINGS, *(_row(record) for record in records)])))
 
 
 @click.command()
@@ -83,9 +83,3 @@ def _row(record: RunRecord) -> tuple[str, ...]:
     started = datetime.fromtimestamp(record.started_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
     took = human_seconds(record.finished_at - record.started_at) if record.finished_at else ""
     return (record.run, started, took, state_of(record), record.playbook)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
