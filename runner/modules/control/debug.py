@@ -11,7 +11,7 @@ from runner.template import UndefinedVariable
 
 @dataclass(frozen=True, slots=True)
 class DebugArgs:
-    msg: object = "Hello world!"
+    msg: object = None
     var: str | None = None
 
 
@@ -28,7 +28,7 @@ class Debug:
 
 def _shown(at: Reading, args: DebugArgs) -> dict[str, object]:
     if args.var is None:
-        return {"msg": args.msg}
+        return {"msg": "Hello world!" if args.msg is None else args.msg}
     try:
         return {args.var: at.evaluate(args.var)}
     except UndefinedVariable:

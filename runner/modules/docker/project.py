@@ -43,6 +43,7 @@ HINTS: Final[Mapping[str, str]] = {
     "is not running": "the service has no running container: start it first with `state: present`",
     "pull access denied": "the image is not on the host and the registry does not give it: "
     "log in there, or bring it with `docker save | docker load`",
+    "needs to be built": "images are never built on the way: build and bring them first, or name an `image`",
     "manifest unknown": "the registry has no such image: pin one that exists, or bring it with `docker save`",
 }
 
@@ -74,6 +75,8 @@ class Container:
     health_output: str
     image: str
     image_id: str
+    config_hash: str
+    restarts_itself: bool
 
     @property
     def running(self) -> bool:
@@ -118,10 +121,6 @@ class ComposeProject:
     def exec(self, service: str, *argv: str, user: str | None = None, workdir: str | None = None) -> Command:
         """The same, ready to run or to be a member of a pipeline."""
         return Command(self.exec_argv(service, *argv, user=user, workdir=workdir), cwd=self.directory)
-
-    def services(self, reader: Reader) -> tuple[str, ...]:
-        """The services the compose file defines."""
-        return tuple(checked(reader.query(self.command("config", "--services"), check=False)).stdout.split())
 
     def containers(self, reader: Reader, services: Sequence[str] = ()) -> tuple[Container, ...]:
         """The containers of these services (or all), stopped ones too; those of `compose run` are left out."""
@@ -183,4 +182,6 @@ def _container(one: Mapping[str, Any]) -> Container:
         health_output=checks[-1].get("Output", "").strip() if checks else "",
         image=one["Config"]["Image"],
         image_id=one["Image"],
+        config_hash=labels.get("com.docker.compose.config-hash", ""),
+        restarts_itself=one["HostConfig"]["RestartPolicy"]["Name"] not in ("", "no"),
     )
