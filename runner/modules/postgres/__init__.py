@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runner.modules.contract import Module
+from runner.modules.postgres.pg_dump import PgDump
 from runner.modules.postgres.pg_query import PgQuery
 
-MODULES: tuple[Module[Any], ...] = (PgQuery(),)
+MODULES: tuple[Module[Any], ...] = (PgDump(), PgQuery())

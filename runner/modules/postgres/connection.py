@@ -19,7 +19,7 @@ from runner.modules.postgres.database import (
     Snapshot,
     SqlFailed,
 )
-from runner.modules.postgres.hints import connect_hint, statement_hint
+from runner.modules.postgres.hints import connect_hint, connect_reason, statement_hint
 from runner.modules.postgres.server import Server
 from runner.modules.postgres.values import TYPE_OF_OID, Rows, named
 
@@ -50,9 +50,8 @@ class TunnelledDatabase(Database):
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
         with self._session(Execution(autocommit=True)) as session:
-            self._one(session, SNAPSHOT_BEGIN)
-            # A table the role may not see whole must be an error, not a smaller count.
-            self._one(session, "SET LOCAL row_security = off")
+            for statement in SNAPSHOT_BEGIN:
+                self._one(session, statement)
             yield _Held(self, session)
 
     @contextmanager
@@ -105,9 +104,8 @@ class TunnelledDatabase(Database):
             raise self._failed(error, "") from None
 
     def _cannot_connect(self, text: str) -> CannotConnect:
-        reason = text.strip().splitlines()[-1].removeprefix("connection failed: ") if text.strip() else "no answer"
         return CannotConnect(
-            f"cannot connect to database {self.name!r} as {self._server.user!r}: {reason}",
+            f"cannot connect to database {self.name!r} as {self._server.user!r}: {connect_reason(text)}",
             where=f"{self._host.name}, PostgreSQL at {self._server.describe()}",
             hint=connect_hint(text),
             peer_refused="Peer authentication failed" in text,

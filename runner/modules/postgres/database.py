@@ -90,7 +90,13 @@ class Database(ABC):
         return next(iter(rows[0].values())) if rows else None
 
 
-SNAPSHOT_BEGIN: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+SNAPSHOT_BEGIN: Final = (
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    # A table the role may not see whole must be an error, not a smaller count.
+    "SET LOCAL row_security = off",
+    # It is idle for as long as the dump takes.
+    "SET LOCAL idle_in_transaction_session_timeout = 0",
+)
 SNAPSHOT_EXPORT: Final = (
     "SELECT pg_export_snapshot() AS name,"
     " to_char(statement_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS taken_at"

@@ -46,3 +46,11 @@ def connect_hint(text: str) -> str:
 def statement_hint(sqlstate: str) -> str:
     """What to try when a statement failed."""
     return _STATEMENT.get(sqlstate, "")
+
+
+def connect_reason(text: str) -> str:
+    """The one line that says why, from what libpq wrote (it may have tried several addresses and added advice)."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [line for line in lines if "failed:" in line or "FATAL" in line] or lines[-1:]
+    reason = telling[-1] if telling else "no answer"
+    return reason.removeprefix("psql: error: ").removeprefix("connection failed: ")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Final
 
-from runner.errors import VerificationFailed
+from runner.errors import TaskFailed, VerificationFailed
 from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.postgres import assertions as sql_assertions
@@ -19,7 +20,9 @@ from runner.modules.postgres.values import Rows
 from runner.units import seconds
 
 # A transaction has an id only once it has written something (documented with pg_current_xact_id_if_assigned).
-_WROTE = "SELECT txid_current_if_assigned() IS NOT NULL AS wrote"
+_WROTE: Final = "SELECT txid_current_if_assigned() IS NOT NULL AS wrote"
+
+_COPY: Final = re.compile(r"COPY\b.*\b(?:STDIN|STDOUT)\b", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,11 @@ def _statements(at: Reading, args: PgQueryArgs) -> list[str]:
     found = statements(bind("\n;\n".join(args.query), args.params))
     if args.script is not None:
         found += statements(at.find("files", args.script).read_text(encoding="utf-8"))
+    if copying := next((one for one in found if _COPY.match(one)), None):
+        raise TaskFailed(
+            f"COPY to or from the client does not work here: {copying[:60]!r}",
+            hint="read rows with SELECT; load many rows with psql in a `command` task",
+        )
     return found
 
 

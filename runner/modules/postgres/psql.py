@@ -27,7 +27,7 @@ from runner.modules.postgres.database import (
     Snapshot,
     SqlFailed,
 )
-from runner.modules.postgres.hints import connect_hint, statement_hint
+from runner.modules.postgres.hints import connect_hint, connect_reason, statement_hint
 from runner.modules.postgres.programs import Programs
 from runner.modules.postgres.server import Server, conninfo
 from runner.modules.postgres.sql import for_psql
@@ -108,7 +108,7 @@ class PsqlDatabase(Database):
         frames = _Frames()
         command = self._way.psql(self.name, Execution(autocommit=True), frames.null)
         with self._way.acting.stream(command) as stream:
-            stream.stdin.write(f"{self._way.password_line}{SNAPSHOT_BEGIN};\nSET LOCAL row_security = off;\n".encode())
+            stream.stdin.write((self._way.password_line + ";\n".join((*SNAPSHOT_BEGIN, ""))).encode())
             yield _Held(stream, frames, self.failure)
             stream.stdin.write(b"COMMIT;\n")
             stream.finish()
@@ -125,10 +125,9 @@ class PsqlDatabase(Database):
                 sqlstate=match["state"],
                 data={"sqlstate": match["state"]},
             )
-        said = result.stderr.replace("Password: ", "").strip()
-        reason = said.splitlines()[-1] if said else f"psql ended with status {result.exit_code}"
+        said = result.stderr.replace("Password: ", "").strip() or f"psql ended with status {result.exit_code}"
         return CannotConnect(
-            f"cannot connect to database {self.name!r} as {self._way.server.user!r}: {reason}",
+            f"cannot connect to database {self.name!r} as {self._way.server.user!r}: {connect_reason(said)}",
             where=where,
             hint=connect_hint(said),
         )
@@ -194,7 +193,8 @@ class _Frames:
         types = tuple(kind for _, kind in described[1:])
         lines = list(_csv(frame["rows"], len(columns)))[1:]
         values = (tuple(None if value == self.null else value for value in line) for line in lines)
-        return Rows(columns, tuple(named(columns, types, line) for line in values), int(frame["count"]))
+        rows = tuple(named(columns, types, line) for line in values)
+        return Rows(columns, rows, len(rows))
 
 
 def _csv(text: str, width: int) -> Iterator[list[str]]:

@@ -1,0 +1,204 @@
+"""pg_dump: a database and its server's roles into a repository, as one backup."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from time import monotonic
+from typing import ClassVar, Final
+
+from runner import __version__
+from runner.backup.compression import Compression, Wanted, choose
+from runner.backup.manifest import Manifest, Provenance, to_json
+from runner.backup.writer import BackupWriter, Contents
+from runner.errors import TaskFailed
+from runner.hosts.contract import Command, Pipeline
+from runner.modules.contract import Acting, Change, Outcome, Reading
+from runner.modules.postgres import catalog
+from runner.modules.postgres.database import Database, Snapshot
+from runner.modules.postgres.programs import compose_project
+from runner.modules.postgres.server import Server
+from runner.modules.postgres.session import Postgres
+from runner.units import human_bytes
+
+KIND: Final = "database"
+DATABASE_ROLE: Final = "database"
+GLOBALS_ROLE: Final = "globals"
+
+_LIBC: Final = "{ getconf GNU_LIBC_VERSION || ldd --version 2>&1 | head -n 2 | tr '\\n' ' '; } 2>/dev/null"
+
+# A table somebody has locked for longer fails the backup instead of holding it, and its snapshot, for ever.
+_LOCK_TIMEOUT: Final = "--lock-wait-timeout=300s"
+
+
+@dataclass(frozen=True, slots=True)
+class PgDumpArgs:
+    service: str
+    repository: str
+    database: str
+    server: Server = field(default_factory=Server)
+    compression: Wanted = "auto"
+    exclude_table_data: tuple[str, ...] = ()
+    row_counts: bool = True
+
+
+class PgDump:
+    name: ClassVar = "pg_dump"
+    Args = PgDumpArgs
+
+    def preview(self, at: Reading, args: PgDumpArgs) -> Change:
+        server = Postgres(at.host, args.server)
+        size = server.database(args.database).scalar("SELECT pg_database_size(current_database())")
+        programs = server.programs
+        return Change(
+            True,
+            f"would back up database {args.database!r} ({human_bytes(int(str(size)))} on disk)"
+            f" with pg_dump {programs.version} to {at.repositories.get(args.repository).describe()}",
+        )
+
+    def apply(self, at: Acting, args: PgDumpArgs) -> Outcome:
+        begun = monotonic()
+        server = Postgres(at.host, args.server, at.host)
+        compression = choose(at.host, args.compression)
+        made_by = Provenance(at.run.id, at.run.playbook, at.run.git_commit, __version__)
+        with BackupWriter(at.repositories.get(args.repository), args.service, KIND, made_by) as writer:
+            contents = _store(at, args, server, compression, writer)
+            manifest = writer.commit(at.host, contents)
+        for warning in manifest.warnings:
+            at.warn(warning)
+        return Outcome(True, _data(manifest, writer, monotonic() - begun))
+
+
+def _store(at: Acting, args: PgDumpArgs, server: Postgres, compression: Compression, writer: BackupWriter) -> Contents:
+    """Both objects, and everything about them that a restore needs to know."""
+    database = server.database(args.database)
+    around = catalog.properties(server.maintenance().rows, args.database)
+    if around is None:
+        raise TaskFailed(f"there is no database {args.database!r}", where=server.where)
+    excluded = _names(database, args.exclude_table_data)
+    versions = _versions(at, server)
+    with database.snapshot() as snapshot:
+        content = catalog.content(snapshot.rows)
+        counts = catalog.row_counts(snapshot.rows, excluded) if args.row_counts else None
+        _store_database(at, args, server, compression, writer, snapshot, excluded)
+        taken_at = datetime.fromisoformat(snapshot.taken_at)
+    passwords = _store_globals(at, server, compression, writer)
+    return Contents(
+        restored_point=taken_at,
+        consistent=True,
+        contents={
+            "database": asdict(around),
+            "content": asdict(content),
+            "excluded_table_data": list(excluded),
+            "role_passwords": passwords,
+        },
+        versions=versions,
+        row_counts=counts,
+        warnings=() if passwords else (_no_passwords(args.server.user),),
+    )
+
+
+def _store_database(
+    at: Acting,
+    args: PgDumpArgs,
+    server: Postgres,
+    compression: Compression,
+    writer: BackupWriter,
+    snapshot: Snapshot,
+    excluded: Sequence[str],
+) -> None:
+    dump = server.client(
+        "pg_dump",
+        args.database,
+        "-Fc",
+        "-Z0",
+        _LOCK_TIMEOUT,
+        f"--snapshot={snapshot.name}",
+        *(f"--exclude-table-data={name}" for name in excluded),
+    )
+    writer.store(
+        at.host,
+        _compressed(dump, compression),
+        f"database.dump{compression.suffix}",
+        role=DATABASE_ROLE,
+        format="pg_dump custom",
+        compression=compression.name,
+        stdin=server.password_line,
+        progress=lambda done, total: at.progress(f"dumping {args.database}", done, total),
+    )
+
+
+def _store_globals(at: Acting, server: Postgres, compression: Compression, writer: BackupWriter) -> bool:
+    """Every role of the server; says whether with passwords, which only a superuser may read."""
+    database = server.maintenance()
+    superuser = database.scalar("SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is True
+    options = () if superuser else ("--no-role-passwords",)
+    dump = server.client("pg_dumpall", database.name, "--globals-only", "-l", database.name, *options)
+    writer.store(
+        at.host,
+        _compressed(dump, compression),
+        f"globals.sql{compression.suffix}",
+        role=GLOBALS_ROLE,
+        format="sql",
+        compression=compression.name,
+        stdin=server.password_line,
+        details={"password_hashes": superuser},
+    )
+    return superuser
+
+
+def _compressed(dump: Command, compression: Compression) -> Pipeline:
+    return Pipeline((dump, *compression.members))
+
+
+def _names(database: Database, wanted: Sequence[str]) -> tuple[str, ...]:
+    """The tables as PostgreSQL writes them; TaskFailed for one that is not there."""
+    found = []
+    for name in wanted:
+        exact = database.scalar(
+            "SELECT format('%%I.%%I', n.nspname, c.relname) FROM pg_class c"
+            " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass(%s)",
+            [name],
+        )
+        if exact is None:
+            raise TaskFailed(
+                f"there is no table {name} in database {database.name!r}",
+                hint="write it as schema.table, odd names in double quotes: 'public.\"Odd Name\"'",
+            )
+        found.append(str(exact))
+    return tuple(found)
+
+
+def _versions(at: Acting, server: Postgres) -> Mapping[str, object]:
+    found: dict[str, object] = {"postgresql": str(server.version), "pg_dump": str(server.programs.version)}
+    compose = server.server.compose
+    if compose is not None:
+        libc = at.host.query(
+            Command((*server.programs.prefix, "sh", "-c", _LIBC), cwd=server.programs.cwd), check=False
+        )
+        found["libc"] = libc.stdout.strip()
+        for container in compose_project(at.host, compose).containers(at.host, [compose.service]):
+            found["image"] = {"name": container.image, "id": container.image_id}
+    return found
+
+
+def _no_passwords(user: str) -> str:
+    return (
+        f"role {user!r} is no superuser, so the backup holds the server's roles without their passwords; "
+        "on a new server they must be set by hand"
+    )
+
+
+def _data(manifest: Manifest, writer: BackupWriter, took: float) -> dict[str, object]:
+    dump = manifest.object(DATABASE_ROLE)
+    return {
+        "backup_id": manifest.id,
+        "size": manifest.size,
+        "sha256": dump.sha256,
+        "seconds": round(took, 3),
+        "way": writer.ways[0].way,
+        "way_reason": writer.ways[0].reason,
+        "backup": json.loads(to_json(manifest)),
+    }
