@@ -64,9 +64,6 @@ def _ask(endpoint: str, service: str, method: str, path: str, body: str) -> byte
     signature = f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=none"
     kind = "application/x-www-form-urlencoded" if service == "iam" else "application/xml"
     headers = {"Content-Type": kind, "Authorization": signature}
-        "Content-Type": kind,
-        "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none",
-    }
     with urlopen(Request(endpoint + path, body.encode(), headers, method=method), timeout=30) as reply:
         return bytes(reply.read())
 
