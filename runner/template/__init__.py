@@ -1,0 +1,13 @@
+"""Templates and expressions: Jinja2, strict, sandboxed, with values that keep their types.
+
+The only room that knows Jinja2. Templates in variables are rendered when they are read, and only those
+somebody wrote (`document.TemplateText`): what a host answered is never run as a template.
+"""
+
+from __future__ import annotations
+
+from runner.template.analysis import Usage
+from runner.template.errors import TemplateError, UndefinedVariable
+from runner.template.templar import OMIT, Templar, is_template
+
+__all__ = ["OMIT", "Templar", "TemplateError", "UndefinedVariable", "Usage", "is_template"]
