@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, ItemsView, KeysView, Mapping, Sequence, Set, ValuesView
 from pathlib import Path
 from types import GeneratorType
 from typing import Final, TypeVar
@@ -48,7 +48,7 @@ _FAILURES: Final = (
 )
 """What a template can raise by being wrong: its author's mistake, not a bug of ours."""
 
-_VIEWS: Final[tuple[type, ...]] = (type({}.keys()), type({}.values()), type({}.items()))
+_LISTS: Final = (list, tuple, LazyList, range, Set, KeysView, ValuesView, ItemsView)
 
 
 def is_template(value: object) -> bool:
@@ -168,7 +168,7 @@ class Templar:
         try:
             return self._carried_out(lambda: _settled(value_of(self._template(text), scope)), text, scope)
         except UndefinedVariable as error:
-            return self._environment.undefined(hint=f"{error.message}; {error.hint}" if error.hint else error.message)
+            return self._environment.undefined(hint=_with_hint(error))
 
     def _carried_out(self, act: Callable[[], T], text: str, scope: Scope) -> T:
         """What `act` gives; whatever goes wrong in it is told in terms of the template `text`."""
@@ -219,7 +219,7 @@ def _finished(value: object) -> object:
     if isinstance(value, Mapping):
         finished = {key: _finished(item) for key, item in value.items()}
         return {key: item for key, item in finished.items() if item is not OMIT}
-    if isinstance(value, (list, tuple, LazyList, range, Set, *_VIEWS)):
+    if isinstance(value, _LISTS):
         return [item for item in (_finished(item) for item in value) if item is not OMIT]
     if isinstance(value, (datetime.datetime, datetime.date)):
         return value.isoformat()
@@ -238,6 +238,10 @@ def _undefined(error: UndefinedAccessError, text: str, scope: Scope) -> Undefine
     keys = [str(key) for key in error.owner]
     otherwise = f"it has {listed(keys)}" if 0 < len(keys) <= 20 else f"it is {_kind(error.owner)}"
     return UndefinedVariable(message, hint=did_you_mean(str(error.name), keys, otherwise))
+
+
+def _with_hint(error: UndefinedVariable) -> str:
+    return f"{error.message} ({error.hint})" if error.hint.startswith("did you") else error.message
 
 
 def _kind(value: object) -> str:
