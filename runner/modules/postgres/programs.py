@@ -68,7 +68,7 @@ class Programs:
 
 def compose_project(reader: Reader, compose: Compose) -> ComposeProject:
     """The project the server's service belongs to."""
-    return ComposeProject(detect(reader), compose.project_directory, compose.project_name, compose.files)
+    return ComposeProject(detect(reader), compose.project_src, compose.project_name, compose.files)
 
 
 def find_programs(reader: Reader, server: Server) -> tuple[Programs, ...]:
@@ -99,16 +99,16 @@ def fitting(found: Sequence[Programs], major: int, where: str) -> Programs:
 
 def _in_service(reader: Reader, compose: Compose, directory: str | None) -> Programs:
     prefix = compose_project(reader, compose).exec_argv(compose.service)
-    programs = Programs(Version(0, 0), directory or "", prefix, compose.project_directory)
+    programs = Programs(Version(0, 0), directory or "", prefix, compose.project_src)
     result = reader.query(programs.command("pg_dump", "--version"), check=False)
     version = Version.of_text(result.stdout) if result.ok else None
     if version is None:
         raise TaskFailed(
             f"cannot run pg_dump in service {compose.service!r}: {(result.stderr or result.stdout).strip()[-300:]}",
-            where=f"{reader.name}, {compose.project_directory}",
-            hint="is the service running, is it the one with PostgreSQL, and is project_directory right?",
+            where=f"{reader.name}, {compose.project_src}",
+            hint="is the service running, is it the one with PostgreSQL, and is project_src right?",
         )
-    return Programs(version, directory or "", prefix, compose.project_directory)
+    return Programs(version, directory or "", prefix, compose.project_src)
 
 
 def _in_directory(reader: Reader, directory: str) -> tuple[Programs, ...]:

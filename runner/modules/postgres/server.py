@@ -9,9 +9,9 @@ from runner.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class Compose:
-    """The compose service the server runs in; `project_directory` is absolute, on the host."""
+    """The compose service the server runs in; `project_src` is absolute, on the host."""
 
-    project_directory: str
+    project_src: str
     service: str = "db"
     project_name: str | None = None
     files: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class Server:
     def describe(self) -> str:
         """Where it is, for people; holds no secret."""
         if self.compose is not None:
-            return f"service {self.compose.service!r} of {self.compose.project_directory}"
+            return f"service {self.compose.service!r} of {self.compose.project_src}"
         return f"{self.address}:{self.port}"
 
 
