@@ -60,8 +60,9 @@ class Provenance:
 class Manifest:
     """One backup. Times are UTC.
 
-    `restored_point` is the moment whose state a restore brings back; `consistent` says whether all of
-    it is of that one moment (a dump's snapshot) or was read over a while (live files).
+    `restored_point` is the moment a restore brings back: everything written before it is in the backup.
+    `consistent` says whether all of it is of that one moment (a dump's snapshot) or was read over a
+    while and may hold later writes too (live files).
     `versions` holds what a restore must compare: server, libc, programs, image digests.
     `contents` belongs to the kind; `row_counts` (`schema.table` -> rows) is None where there are no tables.
     `chain` (the base an incremental builds on) and `encryption` are None: whole and not encrypted.

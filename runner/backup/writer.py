@@ -14,7 +14,7 @@ from runner.backup.identity import check_service, manifest_key, new_id, object_k
 from runner.backup.manifest import BackupObject, Manifest, Provenance, Source, to_json
 from runner.backup.transfer import Transferred, nobody, store
 from runner.backup.watching import Moved
-from runner.errors import AlreadyExists, SentraPlayError
+from runner.errors import SentraPlayError
 from runner.hosts.contract import Host, Reader, Runnable, Script
 from runner.repositories.contract import Repository
 
@@ -55,7 +55,7 @@ class BackupWriter:
         self._made_by = made_by
         self._stored: list[Transferred] = []
         self._objects: list[BackupObject] = []
-        self._committed = False
+        self._sealing = False
 
     def __enter__(self) -> BackupWriter:
         sweep(self._repository, self.service)
@@ -114,8 +114,8 @@ class BackupWriter:
             warnings=contents.warnings,
         )
         check_presence(self._repository, manifest)
+        self._sealing = True
         self._repository.put_if_absent(manifest_key(self.service, self.id), to_json(manifest))
-        self._committed = True
         return manifest
 
     @property
@@ -126,7 +126,8 @@ class BackupWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._committed or isinstance(error, AlreadyExists):
+        # Once the manifest was on its way it may be there, whatever was heard of it: its objects stay.
+        if self._sealing:
             return
         for transferred in self._stored:
             # What cannot be removed now is no backup either, and a later run sweeps it.

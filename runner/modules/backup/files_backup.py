@@ -1,0 +1,201 @@
+"""files_backup: paths of a host, exactly as they are, into a repository."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Literal
+
+from runner import __version__
+from runner.backup import tar
+from runner.backup.compression import Compression, Wanted, choose
+from runner.backup.manifest import Provenance
+from runner.backup.summary import summary, ways
+from runner.backup.swapping import Place, discard_expired, mount_points
+from runner.backup.writer import BackupWriter, Contents
+from runner.errors import TaskFailed
+from runner.hosts.contract import FileStat, Host, Pipeline, Reader, command
+from runner.modules.backup.paths import absolute, check_apart, parents
+from runner.modules.contract import Acting, Change, Outcome, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class PathArgs:
+    path: str
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FilesBackupArgs:
+    service: str
+    repository: str
+    paths: tuple[str | PathArgs, ...]
+    optional_paths: tuple[str, ...] = ()
+    base: str | None = None
+    exclude: tuple[str, ...] = ()
+    compression: Wanted = "auto"
+    changed_files: Literal["record", "fail"] = "record"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What there is to back up, what optional paths are missing, and the directories above."""
+
+    paths: tuple[tuple[str, FileStat], ...]
+    missing: tuple[str, ...]
+    parents: tuple[dict[str, Any], ...]
+
+
+class FilesBackup:
+    name: ClassVar = "files_backup"
+    Args = FilesBackupArgs
+
+    def preview(self, at: Reading, args: FilesBackupArgs) -> Change:
+        found = _look(at.host, args)
+        tar.check(at.host)
+        choose(at.host, args.compression)
+        repository = at.repositories.get(args.repository)
+        names = ", ".join(path for path, _ in found.paths)
+        return Change(True, f"back up {names} to {repository.describe()}", data={"missing": list(found.missing)})
+
+    def apply(self, at: Acting, args: FilesBackupArgs) -> Outcome:
+        found = _look(at.host, args)
+        tar.check(at.host)
+        compression = choose(at.host, args.compression)
+        repository = at.repositories.get(args.repository)
+        _forget_expired(at.host, [path for path, _ in found.paths], at.run.id)
+        made_by = Provenance(at.run.id, at.run.playbook, at.run.git_commit, __version__)
+        with BackupWriter(repository, args.service, "files", made_by) as writer:
+            begun = datetime.now(UTC)
+            archived = _store_all(at, writer, found, args, compression)
+            warnings = tuple(warning for one in archived for warning in one.warnings)
+            if warnings and args.changed_files == "fail":
+                raise _moving(warnings, at.host)
+            manifest = writer.commit(at.host, Contents(begun, False, _contents(found, args), warnings=warnings))
+        how = ways(writer.ways)
+        if how["transfer_reason"]:
+            at.warn(f"the controller relayed the bytes: {how['transfer_reason']}")
+        data = {
+            **summary(manifest, repository),
+            **how,
+            "paths": [path for path, _ in found.paths],
+            "missing": list(found.missing),
+            "entries": sum(one.entries for one in archived),
+            "bytes": sum(one.size for one in archived),
+        }
+        return Outcome(True, data)
+
+
+def _forget_expired(host: Host, paths: Sequence[str], run: str) -> None:
+    """What restores of these paths kept goes when its time has passed."""
+    mounts = mount_points(host)
+    for path in paths:
+        discard_expired(host, Place(path, path in mounts), time.time(), run)
+
+
+def _store_all(
+    at: Acting, writer: BackupWriter, found: _Found, args: FilesBackupArgs, compression: Compression
+) -> list[tar.Written]:
+    archived = []
+    with at.host.private_directory() as workdir:
+        for number, (path, stat) in enumerate(found.paths, 1):
+            name = f"{number:02}-{_plain(path)}.tar{compression.suffix}"
+            producer = Pipeline((tar.archive(path, args.exclude, workdir), *compression.members))
+
+            def progress(done: int, total: int | None, label: str = path) -> None:
+                at.progress(label, done, total)
+
+            writer.store(
+                at.host,
+                producer,
+                name,
+                role=path,
+                format="tar",
+                compression=compression.name,
+                progress=progress,
+            )
+            written = tar.written(at.host, workdir)
+            writer.detail(name, {"path": path, "kind": stat.kind, "entries": written.entries, "bytes": written.size})
+            archived.append(written)
+    return archived
+
+
+def _look(reader: Reader, args: FilesBackupArgs) -> _Found:
+    found: list[tuple[str, FileStat]] = []
+    missing: list[str] = []
+    wanted = _wanted(args)
+    check_apart([path for path, _ in wanted])
+    for path, optional in wanted:
+        stat = reader.stat(path)
+        if stat is not None:
+            found.append((path, stat))
+        elif optional:
+            missing.append(path)
+        else:
+            raise TaskFailed(
+                message=f"{path} does not exist",
+                where=reader.name,
+                why="a backup without it would look complete",
+                hint="correct the path, or declare it optional (optional_paths)",
+            )
+    if not found:
+        raise TaskFailed(message="none of the paths exists", where=reader.name, hint="at least one must")
+    _check_links(reader, found)
+    return _Found(tuple(found), tuple(missing), _parents(reader, [path for path, _ in found]))
+
+
+def _wanted(args: FilesBackupArgs) -> list[tuple[str, bool]]:
+    given = [(path, False) if isinstance(path, str) else (path.path, path.optional) for path in args.paths]
+    given += [(path, True) for path in args.optional_paths]
+    return [(absolute(path, args.base), optional) for path, optional in given]
+
+
+def _check_links(reader: Reader, found: Sequence[tuple[str, FileStat]]) -> None:
+    """A link is saved as a link: what it leads to must be among the paths too, or the backup holds nothing."""
+    paths = [path for path, _ in found]
+    for path, stat in found:
+        if stat.kind != "link":
+            continue
+        target = reader.query(command("readlink", "-f", "--", path)).stdout.rstrip("\n")
+        if not any(target == other or target.startswith(f"{other}/") for other in paths if other != path):
+            raise TaskFailed(
+                message=f"{path} is a symbolic link to {target}, which is not among the paths",
+                where=reader.name,
+                why="only the link would be saved, not what it leads to",
+                hint=f"add {target} to the paths, or give it in place of {path}",
+            )
+
+
+def _parents(reader: Reader, paths: Sequence[str]) -> tuple[dict[str, Any], ...]:
+    above = []
+    for path in parents(paths):
+        stat = reader.stat(path)
+        if stat is not None and stat.kind == "directory":
+            above.append({"path": path, "mode": f"{stat.mode & 0o7777:04o}", "uid": stat.uid, "gid": stat.gid})
+    return tuple(above)
+
+
+def _contents(found: _Found, args: FilesBackupArgs) -> dict[str, Any]:
+    return {
+        "paths": [path for path, _ in found.paths],
+        "missing_optional_paths": list(found.missing),
+        "exclude": list(args.exclude),
+        "parents": list(found.parents),
+    }
+
+
+def _moving(warnings: Sequence[str], host: Host) -> TaskFailed:
+    return TaskFailed(
+        message="files changed while they were read",
+        where=host.name,
+        why="; ".join(warnings[:5]),
+        hint="stop what writes to them first, or set changed_files: record to accept and record it",
+    )
+
+
+def _plain(path: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._=+@-]", "_", posixpath.basename(path)).lstrip(".")[:80] or "path"
