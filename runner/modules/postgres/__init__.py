@@ -7,5 +7,6 @@ from typing import Any
 from runner.modules.contract import Module
 from runner.modules.postgres.pg_dump import PgDump
 from runner.modules.postgres.pg_query import PgQuery
+from runner.modules.postgres.pg_restore import PgRestore
 
-MODULES: tuple[Module[Any], ...] = (PgDump(), PgQuery())
+MODULES: tuple[Module[Any], ...] = (PgDump(), PgQuery(), PgRestore())

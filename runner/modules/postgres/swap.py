@@ -1,34 +1,57 @@
 """Databases change places: the one that is proved becomes the live one, the other is kept.
 
-Order, and what each cut leaves (measured on PostgreSQL 15):
-1. ALLOW_CONNECTIONS false on the live database, committed at once: an uncommitted one keeps nobody out.
-   Cut here: nobody gets in until the swap is run again or undone.
-2. Sessions are terminated. A rename needs both databases empty.
-3. ONE transaction: settings and privileges carried over, both renames, both comments, ALLOW_CONNECTIONS
-   true on the database that is now live. Cut here: all of it happened or none.
-Whatever fails after 1, the live database is opened again before the error goes on.
+One DO statement, so that the server carries it to its end even if whoever asked for it dies. In it
+(measured on PostgreSQL 15):
+1. ALLOW_CONNECTIONS false on the live database, committed: an uncommitted one keeps nobody out.
+2. Sessions are terminated; a rename waits up to five seconds for both databases to be empty.
+3. ONE transaction: what is carried over, both renames, both comments, ALLOW_CONNECTIONS true on the
+   database that is now live.
+If 3 does not succeed, the live database is opened again and the error goes on. Only a server that
+crashes between 1 and 3 leaves it shut; running the same step again finishes the swap or opens it.
 """
 
 from __future__ import annotations
 
-import contextlib
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from runner.errors import Refused, SentraPlayError
-from runner.modules.contract import Acting
+from runner.errors import Refused
 from runner.modules.postgres import marker
 from runner.modules.postgres.catalog import Properties, Setting
-from runner.modules.postgres.database import AUTOCOMMIT, Database, SqlFailed
-from runner.modules.postgres.marker import Marker
+from runner.modules.postgres.database import AUTOCOMMIT, Database
 from runner.modules.postgres.sql import bind, identifier, literal
 
-# How often clients that keep coming back are thrown out before we give up, and the pause between, in seconds.
-_ATTEMPTS: Final = 20
-_PAUSE: Final = 0.25
+# How often clients that keep coming back are thrown out before we give up; each rename waits five seconds.
+_ATTEMPTS: Final = 6
 
-_IN_USE: Final = "55006"
+_SWAP: Final = """DO {tag}
+DECLARE
+  trouble text := 'sessions kept coming back';
+  code text := '55006';
+BEGIN
+  {shut}
+  COMMIT;
+  FOR attempt IN 1..{attempts} LOOP
+    BEGIN
+      PERFORM pg_stat_clear_snapshot();
+      {terminate}
+      {moves}
+      RETURN;
+    EXCEPTION
+      WHEN object_in_use THEN NULL;
+      WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS trouble = MESSAGE_TEXT, code = RETURNED_SQLSTATE;
+        EXIT;
+    END;
+  END LOOP;
+  {reopen}
+  COMMIT;
+  RAISE EXCEPTION USING MESSAGE = 'the databases were not swapped: ' || trouble, ERRCODE = code;
+END
+{tag}"""
+
 _LISTS: Final = frozenset(
     {
         "search_path",
@@ -54,19 +77,27 @@ class Exchange:
     outgoing_comment: str
 
 
-def exchange(at: Acting, database: Database, wanted: Exchange, before: Sequence[str] = ()) -> None:
-    """Carry it out from `database`, which is neither of them; `before` runs inside the same transaction."""
+def exchange(database: Database, wanted: Exchange, before: Sequence[str] = ()) -> None:
+    """Carry it out from `database`, which is neither of them; `before` runs in the transaction of the renames.
+
+    Raises Refused if it cannot work (nothing was changed), SqlFailed if it did not (the live database is as it was).
+    """
     present = wanted.live in marker.survey(database)
     if present:
-        _refuse_prepared_transactions(database, wanted.live)
-        database.run([_allow_connections(wanted.live, False)], AUTOCOMMIT)
-    try:
-        _rename(at, database, [*before, *_moves(wanted, present)], (wanted.live, wanted.incoming))
-    except BaseException:
-        # The answer to COMMIT may have been lost: what is live now is opened either way.
-        with contextlib.suppress(SentraPlayError):
-            database.run([_allow_connections(wanted.live, True)], AUTOCOMMIT)
-        raise
+        refuse_prepared_transactions(database, wanted.live)
+    database.run(
+        [
+            _SWAP.format(
+                tag=f"$swap_{secrets.token_hex(8)}$",
+                attempts=_ATTEMPTS,
+                shut=_allow_connections(wanted.live, False) + ";" if present else "",
+                reopen=_allow_connections(wanted.live, True) + ";" if present else "",
+                terminate=_terminate("PERFORM", (wanted.live, wanted.incoming)) + ";",
+                moves=";\n      ".join((*before, *_moves(wanted, present), "")),
+            )
+        ],
+        AUTOCOMMIT,
+    )
 
 
 def _moves(wanted: Exchange, present: bool) -> list[str]:
@@ -93,7 +124,10 @@ def carried_over(target: str, source: Properties) -> list[str]:
     found = [_setting(name, setting) for setting in source.settings]
     if source.connection_limit != -1:
         found.append(f"ALTER DATABASE {name} CONNECTION LIMIT {source.connection_limit}")
-    if source.privileges is not None:
+    if source.privileges is None:
+        # What every database has until somebody changes it.
+        found.append(f"GRANT CONNECT, TEMPORARY ON DATABASE {name} TO PUBLIC")
+    else:
         found.append(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
         for right in source.privileges:
             grantee = identifier(right.grantee) if right.grantee is not None else "PUBLIC"
@@ -103,15 +137,8 @@ def carried_over(target: str, source: Properties) -> list[str]:
 
 
 def drop(database: Database, name: str) -> None:
-    """Remove a database whose sessions, if any, are ours; nothing happens if it is not there."""
-    for session in _terminations((name,)):
-        database.run([session], AUTOCOMMIT)
-    database.run([f"DROP DATABASE IF EXISTS {identifier(name)}"], AUTOCOMMIT)
-
-
-def marked(part: Marker, text: str | None) -> str:
-    """The whole comment."""
-    return marker.write(part, text)
+    """Remove a database, its sessions cut; nothing happens if it is not there."""
+    database.run([_terminate("SELECT", (name,)), f"DROP DATABASE IF EXISTS {identifier(name)}"], AUTOCOMMIT)
 
 
 def _setting(database: str, setting: Setting) -> str:
@@ -126,32 +153,16 @@ def _parameter(name: str) -> str:
     return ".".join(identifier(part) for part in name.split("."))
 
 
-def _rename(at: Acting, database: Database, moves: Sequence[str], names: tuple[str, ...]) -> None:
-    for attempt in range(1, _ATTEMPTS + 1):
-        for termination in _terminations(names):
-            database.run([termination], AUTOCOMMIT)
-        try:
-            database.run(moves)
-        except SqlFailed as error:
-            if error.sqlstate != _IN_USE or attempt == _ATTEMPTS:
-                raise
-            at.sleep(_PAUSE)
-        else:
-            return
+def _terminate(verb: str, names: Sequence[str]) -> str:
+    return bind(
+        verb
+        + " pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname::text = ANY (%s) AND pid <> pg_backend_pid()",
+        [list(names)],
+    )
 
 
-def _terminations(names: tuple[str, ...]) -> list[str]:
-    return [
-        bind(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = %s AND pid <> pg_backend_pid() AND backend_type <> 'walsender'",
-            [name],
-        )
-        for name in names
-    ]
-
-
-def _refuse_prepared_transactions(database: Database, name: str) -> None:
+def refuse_prepared_transactions(database: Database, name: str) -> None:
+    """Refused if `name` has prepared transactions."""
     prepared = database.rows("SELECT gid FROM pg_prepared_xacts WHERE database = %s", [name])
     if prepared:
         raise Refused(
