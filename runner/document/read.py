@@ -38,8 +38,11 @@ def load_text(text: str, file: str) -> Document:
     return _whole(examine_text(text, file))
 
 
-def examine(path: FilePath, shown_as: str | None = None) -> Examined:
-    """As `load`, but gives what could be read together with the problems, so that more can be found."""
+def examine(path: FilePath, shown_as: str | None = None, *, allow_empty: bool = False) -> Examined:
+    """As `load`, but gives what could be read together with the problems, so that more can be found.
+
+    With `allow_empty` a file without content is a document whose data is None.
+    """
     file = shown_as or str(path)
     try:
         if path.is_dir():
@@ -52,10 +55,10 @@ def examine(path: FilePath, shown_as: str | None = None) -> Examined:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         return _unreadable(Problem(f"the file cannot be read: {reason}", Location(file, 1, 1)))
-    return _examine_bytes(content, file)
+    return _examine_bytes(content, file, allow_empty)
 
 
-def examine_text(text: str, file: str) -> Examined:
+def examine_text(text: str, file: str, *, allow_empty: bool = False) -> Examined:
     """As `load_text`, but gives what could be read together with the problems."""
     text = text.removeprefix("\ufeff")
     if forbidden := _FORBIDDEN.search(text):
@@ -68,6 +71,8 @@ def examine_text(text: str, file: str) -> Examined:
     except InvalidInput as error:
         return _unreadable(*error.problems)
     if root is None or (isinstance(root, yaml.ScalarNode) and root.tag == PLAIN and root.value == ""):
+        if allow_empty:
+            return Examined(Document(None, {}, {}, file), ())
         return _unreadable(Problem("the file is empty", Location(file, 1, 1)))
     builder = Builder(file)
     document = builder.document(root)
@@ -86,9 +91,9 @@ def _unreadable(*problems: Problem) -> Examined:
     return Examined(None, problems)
 
 
-def _examine_bytes(content: bytes, file: str) -> Examined:
+def _examine_bytes(content: bytes, file: str, allow_empty: bool) -> Examined:
     try:
-        return examine_text(content.decode("utf-8"), file)
+        return examine_text(content.decode("utf-8"), file, allow_empty=allow_empty)
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8")
         place = _place_after(before, file)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from runner.schema.defaults import with_defaults
 from runner.schema.files import data_dir, keyword_schema, module_names, module_schema, schema
-from runner.schema.inventories import inventory_problems
+from runner.schema.inventories import inventory_problems, variable_problems
 from runner.schema.playbooks import BLOCK_KEYS, playbook_problems
 from runner.schema.validation import ArgumentProblem, argument_problems, problems, value_problems
 
@@ -24,5 +24,6 @@ __all__ = [
     "problems",
     "schema",
     "value_problems",
+    "variable_problems",
     "with_defaults",
 ]

@@ -1,0 +1,122 @@
+"""Host patterns: `web`, `a:b`, `a,b`, `a:&b`, `a:!b`, `web*`, `~regex`, `group[0]`, `group[1:3]`, `all`."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from runner.errors import Problem
+from runner.inventory.model import LOCALHOST, Inventory
+from runner.suggestions import did_you_mean
+
+_SUBSCRIPT: Final = re.compile(r"(?P<name>.+)\[(?:(?P<index>-?\d+)|(?P<first>-?\d*):(?P<last>-?\d*))\]")
+_LOCAL_NAMES: Final = (LOCALHOST, "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The hosts a pattern means, in order and each once, and what is wrong with the pattern."""
+
+    hosts: tuple[str, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+def matching(inventory: Inventory, pattern: str) -> Selection:
+    """What `pattern` selects. As in Ansible, `&` and `!` apply after everything else, wherever they stand."""
+    plain: list[str] = []
+    narrowing: list[str] = []
+    excluding: list[str] = []
+    for term in _terms(inventory, pattern):
+        {"&": narrowing, "!": excluding}.get(term[0], plain).append(term.lstrip("&!") if term[0] in "&!" else term)
+    problems: list[Problem] = []
+    if not (plain or narrowing or excluding):
+        return Selection((), (Problem("the host pattern is empty", hint="write all, or the name of a group"),))
+    hosts = list(_any_of(inventory, plain or ["all"], problems))
+    for term in narrowing:
+        allowed = frozenset(_any_of(inventory, [term], problems))
+        hosts = [host for host in hosts if host in allowed]
+    excluded = frozenset(_any_of(inventory, excluding, problems))
+    return Selection(tuple(host for host in hosts if host not in excluded), tuple(problems))
+
+
+def _terms(inventory: Inventory, pattern: str) -> list[str]:
+    """The parts of a pattern; a ':' inside brackets or inside a host's own name does not part it."""
+    if pattern.strip() in inventory.hosts:
+        return [pattern.strip()]
+    terms: list[str] = []
+    for part in pattern.split(","):
+        if part.strip().startswith("~") or part.strip().lstrip("&!") in inventory.hosts:
+            terms.append(part)
+        else:
+            terms.extend(re.split(r":(?![^\[]*\])", part))
+    return [term.strip() for term in terms if term.strip().lstrip("&!")]
+
+
+def _any_of(inventory: Inventory, terms: Iterable[str], problems: list[Problem]) -> Iterable[str]:
+    found: dict[str, None] = {}
+    for term in terms:
+        found.update(dict.fromkeys(_one(inventory, term, problems)))
+    return found
+
+
+def _one(inventory: Inventory, term: str, problems: list[Problem]) -> tuple[str, ...]:
+    if term.startswith("~"):
+        return _by_expression(inventory, term, problems)
+    if (subscript := _SUBSCRIPT.fullmatch(term)) and term not in inventory.groups:
+        hosts = _one(inventory, subscript["name"], problems)
+        return _part_of(hosts, subscript, problems) if hosts else ()
+    if term in ("all", "*"):
+        return inventory.groups.get("all", ())
+    if term in inventory.groups:
+        return inventory.groups[term]
+    if term in inventory.hosts:
+        return (term,)
+    if term in _LOCAL_NAMES:
+        return (LOCALHOST,)
+    if "*" in term or "?" in term:
+        return _by_name(inventory, re.compile(fnmatch.translate(term)), term, problems)
+    problems.append(_unknown(inventory, term))
+    return ()
+
+
+def _by_expression(inventory: Inventory, term: str, problems: list[Problem]) -> tuple[str, ...]:
+    try:
+        expression = re.compile(term[1:])
+    except re.error as error:
+        problems.append(Problem(f"'{term}' is not a valid regular expression: {error}"))
+        return ()
+    return _by_name(inventory, expression, term, problems)
+
+
+def _by_name(inventory: Inventory, expression: re.Pattern[str], term: str, problems: list[Problem]) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for group, hosts in inventory.groups.items():
+        if group != "all" and expression.match(group):
+            found.update(dict.fromkeys(hosts))
+    found.update(dict.fromkeys(host for host in inventory.groups.get("all", ()) if expression.match(host)))
+    if not found:
+        problems.append(Problem(f"the pattern '{term}' fits no host and no group of {inventory.file}"))
+    return tuple(found)
+
+
+def _part_of(hosts: tuple[str, ...], subscript: re.Match[str], problems: list[Problem]) -> tuple[str, ...]:
+    """One host, or a slice of which both ends are included, as in Ansible."""
+    if subscript["index"] is not None:
+        index = int(subscript["index"])
+        if -len(hosts) <= index < len(hosts):
+            return (hosts[index],)
+        message = f"'{subscript[0]}': '{subscript['name']}' has only {len(hosts)} hosts"
+        problems.append(Problem(message, hint="counting starts at 0"))
+        return ()
+    first = int(subscript["first"] or 0)
+    last = int(subscript["last"] or -1)
+    return hosts[first:] if last == -1 else hosts[first : last + 1]
+
+
+def _unknown(inventory: Inventory, name: str) -> Problem:
+    known = {*inventory.hosts, *inventory.groups}
+    few = f"known are {', '.join(sorted(known))}" if len(known) <= 12 else "`all` means every host"
+    return Problem(f"there is no host or group '{name}' in {inventory.file}", hint=did_you_mean(name, known, few))
