@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from runner.errors import TaskFailed, VerificationFailed
 from runner.modules.postgres import sql
@@ -14,33 +14,35 @@ from runner.modules.postgres.database import Database, Execution, SqlFailed
 _TIMEOUT: Final = 3600.0
 
 
-class _Absent:
-    """No value was given, which differs from null."""
-
-
-ABSENT: Final = _Absent()
-
-
 @dataclass(frozen=True, slots=True)
 class SqlAssertion:
-    """`sql` gives one value. With no comparison it must be true."""
+    """`sql` gives one value. With no comparison it must be true; `equal_to` counts only if `compares`."""
 
     sql: str
-    name: str | None = None
-    equals: object = ABSENT
-    at_least: float | None = None
-    at_most: float | None = None
+    name: str
+    compares: bool
+    equal_to: object
+    at_least: float | None
+    at_most: float | None
 
-    def describe(self) -> str:
-        return self.name or " ".join(self.sql.split())
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> SqlAssertion:
+        """From what the schema's `assertions` hold: there `equals: null` is a comparison, and none is none."""
+        return cls(
+            sql=given["sql"],
+            name=given.get("name") or " ".join(given["sql"].split()),
+            compares="equals" in given,
+            equal_to=given.get("equals"),
+            at_least=given.get("at_least"),
+            at_most=given.get("at_most"),
+        )
 
     def complaint(self, value: object) -> str:
         """What is wrong with the value; "" if nothing is."""
-        compared = self.equals is not ABSENT or self.at_least is not None or self.at_most is not None
-        if not compared and value is not True:
-            return f"{value!r} instead of true"
-        if self.equals is not ABSENT and not _equal(value, self.equals):
-            return f"{value!r} instead of {self.equals!r}"
+        if not (self.compares or self.at_least is not None or self.at_most is not None):
+            return "" if value is True else f"{value!r} instead of true"
+        if self.compares and not _equal(value, self.equal_to):
+            return f"{value!r} instead of {self.equal_to!r}"
         if self.at_least is not None and not (_is_number(value) and float(str(value)) >= self.at_least):
             return f"{value!r} instead of at least {self.at_least:g}"
         if self.at_most is not None and not (_is_number(value) and float(str(value)) <= self.at_most):
@@ -48,9 +50,9 @@ class SqlAssertion:
         return ""
 
 
-def check(database: Database, assertions: Sequence[SqlAssertion]) -> list[dict[str, object]]:
+def check(database: Database, assertions: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
     """Run them all, reading only, and give each one's value; VerificationFailed naming every one that does not hold."""
-    found = [_checked(database, one) for one in assertions]
+    found = [_checked(database, SqlAssertion.of(one)) for one in assertions]
     broken = [one for one in found if one["complaint"]]
     if broken:
         raise VerificationFailed(
@@ -68,7 +70,7 @@ def _checked(database: Database, assertion: SqlAssertion) -> dict[str, object]:
         complaint = assertion.complaint(value)
     except SqlFailed as error:
         value, complaint = None, error.message
-    return {"name": assertion.describe(), "value": value, "complaint": complaint}
+    return {"name": assertion.name, "value": value, "complaint": complaint}
 
 
 def _value(database: Database, text: str) -> object:

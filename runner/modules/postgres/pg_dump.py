@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from time import monotonic
 from typing import ClassVar, Final
 
 from runner import __version__
 from runner.backup.compression import Compression, Wanted, choose
-from runner.backup.manifest import Manifest, Provenance, to_json
+from runner.backup.manifest import Provenance, to_json
+from runner.backup.summary import summary, ways
 from runner.backup.writer import BackupWriter, Contents
 from runner.errors import TaskFailed
 from runner.hosts.contract import Command, Pipeline
@@ -59,16 +59,20 @@ class PgDump:
         )
 
     def apply(self, at: Acting, args: PgDumpArgs) -> Outcome:
-        begun = monotonic()
         server = Postgres(at.host, args.server, at.host)
         compression = choose(at.host, args.compression)
         made_by = Provenance(at.run.id, at.run.playbook, at.run.git_commit, __version__)
-        with BackupWriter(at.repositories.get(args.repository), args.service, KIND, made_by) as writer:
+        repository = at.repositories.get(args.repository)
+        with BackupWriter(repository, args.service, KIND, made_by) as writer:
             contents = _store(at, args, server, compression, writer)
             manifest = writer.commit(at.host, contents)
         for warning in manifest.warnings:
             at.warn(warning)
-        return Outcome(True, _data(manifest, writer, monotonic() - begun))
+        how = ways(writer.ways)
+        if how["transfer_reason"]:
+            at.warn(f"the controller relayed the bytes: {how['transfer_reason']}")
+        dump = {"sha256": manifest.object(DATABASE_ROLE).sha256, "backup": json.loads(to_json(manifest))}
+        return Outcome(True, {**summary(manifest, repository), **how, **dump})
 
 
 def _store(at: Acting, args: PgDumpArgs, server: Postgres, compression: Compression, writer: BackupWriter) -> Contents:
@@ -189,16 +193,3 @@ def _no_passwords(user: str) -> str:
         f"role {user!r} is no superuser, so the backup holds the server's roles without their passwords; "
         "on a new server they must be set by hand"
     )
-
-
-def _data(manifest: Manifest, writer: BackupWriter, took: float) -> dict[str, object]:
-    dump = manifest.object(DATABASE_ROLE)
-    return {
-        "backup_id": manifest.id,
-        "size": manifest.size,
-        "sha256": dump.sha256,
-        "seconds": round(took, 3),
-        "way": writer.ways[0].way,
-        "way_reason": writer.ways[0].reason,
-        "backup": json.loads(to_json(manifest)),
-    }

@@ -11,7 +11,6 @@ from runner.errors import TaskFailed, VerificationFailed
 from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.postgres import assertions as sql_assertions
-from runner.modules.postgres.assertions import SqlAssertion
 from runner.modules.postgres.database import Execution
 from runner.modules.postgres.server import Server
 from runner.modules.postgres.session import Postgres
@@ -42,7 +41,7 @@ class PgQueryArgs:
     script: str | None = None
     params: Mapping[str, object] | tuple[object, ...] = ()
     expect: Expected | None = None
-    assertions: tuple[SqlAssertion, ...] = ()
+    assertions: tuple[Mapping[str, object], ...] = ()
     read_only: bool = False
     autocommit: bool = False
     statement_timeout: Duration = "1h"

@@ -19,7 +19,6 @@ from runner.hosts.contract import Command
 from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.postgres import archive, catalog, keeping, marker, restoring, rollback, space, swap
-from runner.modules.postgres.assertions import SqlAssertion
 from runner.modules.postgres.catalog import Properties
 from runner.modules.postgres.database import Database
 from runner.modules.postgres.marker import Marked, Marker, Part
@@ -41,7 +40,7 @@ class PgRestoreArgs:
     backup: str = LATEST
     server: Server = field(default_factory=Server)
     state: Literal["restored", "rolled_back"] = "restored"
-    assertions: tuple[SqlAssertion, ...] = ()
+    assertions: tuple[Mapping[str, object], ...] = ()
     jobs: int = 2
     keep_previous: Duration = "7d"
     owner: str | None = None

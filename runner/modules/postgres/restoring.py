@@ -11,7 +11,6 @@ from runner.hosts.contract import CommandFailed
 from runner.modules.postgres import assertions as sql_assertions
 from runner.modules.postgres import catalog
 from runner.modules.postgres import globals as server_globals
-from runner.modules.postgres.assertions import SqlAssertion
 from runner.modules.postgres.catalog import Content, Properties
 from runner.modules.postgres.database import AUTOCOMMIT, Database, SqlFailed
 from runner.modules.postgres.programs import Version, fitting
@@ -153,7 +152,7 @@ def compare(database: Database, dump: Dump) -> dict[str, int]:
     return counts
 
 
-def prove(database: Database, dump: Dump, assertions: Sequence[SqlAssertion]) -> dict[str, object]:
+def prove(database: Database, dump: Dump, assertions: Sequence[Mapping[str, object]]) -> dict[str, object]:
     """Compare with the backup and check the assertions; what was found, for the result."""
     counts = compare(database, dump)
     return {
