@@ -1,4 +1,42 @@
-"""Fixtures."""
+"""The real parts a test can ask for, as fixtures; what they are is told in tests/support.
+
+`workplace` (session): a short directory any user may enter: `directory(name, mode, owner)`, `undo_with(*argv)`.
+
+`sshd` (session): an OpenSSH server on ten 127.0.0.x: `host(n, user)`, `account(sudo)`, `authorize(user, *keys)`,
+    `keys.good|locked|stranger`, `known_hosts`, `sessions()`, `log`.
+`ssh_hosts` (session): its ten addresses as `SshHost`: `variables(**more)` for an inventory, `command(*remote)` for the
+    ssh client, `host_key`, `known_hosts`, `key`.
+`sudo_free`, `sudo_password`, `no_sudo` (session): `Account`s of `sshd`; enter with `sshd.host(0, account.name)`.
+`own_sshd` (test): `own_sshd(["127.0.0.31"], environment={}, options="")` to `stop`, `start`, `kill_sessions`,
+    `freeze_sessions`; never do that to the shared one.
+
+`postgres_server` (session): PostgreSQL: `create_database(scans=20)`, `disposable_database`, `create_role`, `connect`,
+    `query(database, sql)`, `databases()`, `server(role, socket=True)` for a module's `server` argument, `sockets`.
+`own_postgres` (test): `own_postgres({"max_connections": "5"})` to `stop`, `start`, `crash`.
+`scanner_data.contents(connection)` says whether two databases are equal.
+
+`object_store` (session): S3, signatures checked: `create_bucket`, `client(secret=, endpoint=)`, `keys`, `open_uploads`,
+    `repository(bucket, prefix)` for an inventory.
+`own_object_store` (test): the same, to `stop` and `start` (it comes back empty).
+
+`fault_proxy` (test): `fault_proxy((host, port), Fault(cut_up=1000, times=1))`: `host`, `port`, `url`, `fault =`,
+    `cut_now`, `stall_now`, `go_on`, `connections`, `bytes_up`, `bytes_down`.
+`tiny_disk` (test): a file system of 4 MiB at `path`: `fill(leave=0)`, `free()`.
+
+`machines` (test): `machines("name", kind="docker" or "plain", images=False)`, whole servers with users root, deploy and
+    admin: `host(user)`, `run(*argv)`, `path(inside)`, `power_off`, `power_on`.
+`new_server` (test): an empty one: sshd, sudo, curl, zstd, age, Docker, but no image.
+`docker_daemon` (session): one whose Docker has the stack's images (trees.IMAGES).
+`compose_stack` (test): api and PostgreSQL on a machine of its own, with data: `machine`, `directory`, `project`,
+    `environment`, `contents()`, `files()`, `health()`, `wait_healthy()`, `compose(*argv)`.
+`network` (session): the machines' private network; `gateway` is the tests' address there. Machines cannot reach the
+    tests' loopback: `fault_proxy(("127.0.0.1", object_store.port), listen=network.gateway).url` is for both sides.
+
+A component that is missing skips its tests, with the reason in the summary, unless SENTRAPLAY_REQUIRE names it (ssh,
+postgresql, s3, root, users, tmpfs, docker; comma separated): then they fail. Everything is per test process, so `-n`
+works. Nothing stays behind however a run ends (support/keeper.py) but the cache: SENTRAPLAY_TEST_CACHE, or
+sentraplay-test-cache-UID under the system's temporary directory, where Debian trees wait for the next run.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +46,27 @@ from contextlib import ExitStack
 import pytest
 
 from tests.support.accounts import Account
-from tests.support.capabilities import require
+from tests.support.capabilities import require, why_missing
+from tests.support.compose import ComposeStack, start_stack
 from tests.support.fulldisk import TinyDisk, mount_tiny_disk
+from tests.support.machine import Kind, Machine, create_machine
+from tests.support.network import Network, create_network
 from tests.support.objectstore import ObjectStore, start_object_store
 from tests.support.postgres import PostgresServer, start_postgres
 from tests.support.proxy import Fault, FaultProxy
 from tests.support.sshd import SshHost, SshServer, start_sshd
+from tests.support.trees import prepare_trees
 from tests.support.workplace import Workplace
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What takes minutes to build is built before any test's time limit runs."""
+    if session.config.option.collectonly or not any("network" in getattr(i, "fixturenames", ()) for i in session.items):
+        return
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.write_line("preparing servers for the tests (minutes, but only the first time)")
+    why_missing("docker")
 
 
 @pytest.fixture(scope="session")
@@ -121,8 +173,8 @@ def fault_proxy() -> Iterator[Callable[..., FaultProxy]]:
     """Starts proxies in front of anything: `fault_proxy((host, port), Fault(cut_up=1000))`."""
     with ExitStack() as stack:
 
-        def start(target: tuple[str, int], fault: Fault | None = None) -> FaultProxy:
-            return stack.enter_context(FaultProxy(target, fault))
+        def start(target: tuple[str, int], fault: Fault | None = None, listen: str = "127.0.0.1") -> FaultProxy:
+            return stack.enter_context(FaultProxy(target, fault, listen))
 
         yield start
 
@@ -134,3 +186,43 @@ def tiny_disk(workplace: Workplace) -> Iterator[TinyDisk]:
     disk = mount_tiny_disk(workplace)
     yield disk
     disk.unmount()
+
+
+@pytest.fixture(scope="session")
+def network(workplace: Workplace) -> Network:
+    """The machines' private network; `gateway` is the tests' own address in it."""
+    require("docker")
+    return create_network(workplace)
+
+
+@pytest.fixture
+def machines(workplace: Workplace, network: Network) -> Iterator[Callable[..., Machine]]:
+    """Makes servers: `machines("name", kind="docker" or "plain", images=False)`; gone after the test."""
+    with ExitStack() as stack:
+
+        def make(name: str = "server", kind: Kind = "docker", *, images: bool = False) -> Machine:
+            machine = create_machine(workplace, network, prepare_trees(), name, kind=kind, images=images)
+            stack.callback(machine.throw_away)
+            return machine
+
+        yield make
+
+
+@pytest.fixture
+def new_server(machines: Callable[..., Machine]) -> Machine:
+    """An empty server with sshd, sudo, curl, zstd, age and Docker, but no image, as after a disaster."""
+    return machines("new")
+
+
+@pytest.fixture(scope="session")
+def docker_daemon(workplace: Workplace, network: Network) -> Iterator[Machine]:
+    """One server for the whole session whose Docker has the stack's images; use names of your own on it."""
+    machine = create_machine(workplace, network, prepare_trees(), "docker", images=True)
+    yield machine
+    machine.throw_away()
+
+
+@pytest.fixture
+def compose_stack(machines: Callable[..., Machine]) -> ComposeStack:
+    """A server of the test's own where the api and its PostgreSQL run, healthy and full of data; break it at will."""
+    return start_stack(machines("old", images=True))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import errno
+import hashlib
 import socket
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 
 import psycopg
@@ -102,6 +106,35 @@ def test_the_object_store_refuses_a_wrong_secret(object_store: ObjectStore) -> N
     assert object_store.keys(bucket) == ["a/b"]
     with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
         object_store.client(secret="wrong").get_object(Bucket=bucket, Key="a/b")
+
+
+def test_the_object_store_checks_presigned_addresses(object_store: ObjectStore) -> None:
+    bucket = object_store.create_bucket()
+    where = {"Bucket": bucket, "Key": "odd name/ü+%&=.tar"}
+    right = object_store.client().generate_presigned_url("put_object", Params=where)
+    wrong = object_store.client(secret="wrong").generate_presigned_url("put_object", Params=where)
+    expired = object_store.client().generate_presigned_url("put_object", Params=where, ExpiresIn=-1)
+    assert [put(address) for address in (wrong, expired, right.replace("odd", "even"), right)] == [403, 403, 403, 200]
+    assert object_store.keys(bucket) == [where["Key"]]
+
+
+def test_the_object_store_refuses_a_payload_that_is_not_the_one_signed(object_store: ObjectStore) -> None:
+    bucket = object_store.create_bucket()
+    digest = base64.b64encode(hashlib.md5(b"data").digest()).decode()
+    where = {"Bucket": bucket, "Key": "k", "ContentMD5": digest}
+    address = object_store.client().generate_presigned_url("put_object", Params=where)
+    assert put(address, b"data") == 403
+    assert put(address, b"date", {"Content-MD5": digest}) == 400
+    assert put(address, b"data", {"Content-MD5": digest}) == 200
+
+
+def put(address: str, body: bytes = b"data", headers: dict[str, str] | None = None) -> int:
+    request = urllib.request.Request(address, body, {"Content-Type": "", **(headers or {})}, method="PUT")
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def test_a_stopped_object_store_starts_empty(own_object_store: ObjectStore) -> None:

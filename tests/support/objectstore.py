@@ -1,9 +1,9 @@
-"""An S3 endpoint on loopback that checks signatures: moto's server, in a process of its own."""
+"""An S3 endpoint on loopback that checks signatures: moto behind s3_gateway.py, in a process of its own."""
 
 from __future__ import annotations
 
-import json
 import os
+import secrets
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,20 +13,17 @@ from tests.support.keeper import Keeper, is_running
 from tests.support.workplace import Workplace, answers, free_port, wait_until
 
 REGION: Final = "eu-central-1"
-
-# moto lets the first N calls in unchecked so that a first user can be made; exactly these are ours.
-FIRST_CALLS: Final = 3
-EVERYTHING: Final = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+GATEWAY: Final = Path(__file__).with_name("s3_gateway.py")
 
 
 @dataclass(slots=True)
 class ObjectStore:
-    """A running endpoint and the one user's keys. Data live in memory: `stop` and `start` give an empty store."""
+    """A running endpoint and the one key pair it knows. Data live in memory: `stop` and `start` give an empty store."""
 
     directory: Path
     port: int
-    access_key_id: str = ""
-    secret_access_key: str = ""
+    access_key_id: str
+    secret_access_key: str
     region: str = REGION
     _keeper: Keeper | None = None
 
@@ -37,7 +34,7 @@ class ObjectStore:
     @property
     def log(self) -> str:
         """One line per request."""
-        return (self.directory / "moto.log").read_text(errors="replace")
+        return (self.directory / "s3.log").read_text(errors="replace")
 
     def client(self, *, secret: str | None = None, endpoint: str | None = None, addressing: str = "path") -> Any:
         """A boto3 client with the user's keys; `secret` and `endpoint` (a proxy's) replace theirs."""
@@ -90,16 +87,16 @@ class ObjectStore:
         }
 
     def start(self) -> None:
-        """Start the endpoint, empty, with new keys."""
+        """Start the endpoint, empty."""
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-            "INITIAL_NO_AUTH_ACTION_COUNT": str(FIRST_CALLS),
-            "PYTHONWARNINGS": "ignore",
+            "GATEWAY_ACCESS_KEY_ID": self.access_key_id,
+            "GATEWAY_SECRET_ACCESS_KEY": self.secret_access_key,
         }
-        argv = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
-        self._keeper = Keeper(argv, log=self.directory / "moto.log", env=environment, grace=1)
-        wait_until("moto", self._ready, 60)
-        self._create_user()
+        # -P: the directory of the program is not where modules are looked for.
+        argv = [sys.executable, "-P", str(GATEWAY), str(self.port)]
+        self._keeper = Keeper(argv, log=self.directory / "s3.log", env=environment, grace=1)
+        wait_until("the object store", self._ready, 60)
 
     def stop(self) -> None:
         """End the endpoint; everything in it is gone."""
@@ -107,24 +104,15 @@ class ObjectStore:
             self._keeper.stop()
             self._keeper = None
 
-    def _create_user(self) -> None:
-        import boto3
-
-        anybody = {"aws_access_key_id": "nobody", "aws_secret_access_key": "nobody", "region_name": self.region}
-        iam = boto3.client("iam", endpoint_url=self.endpoint, **anybody)
-        iam.create_user(UserName="tests")
-        iam.put_user_policy(UserName="tests", PolicyName="everything", PolicyDocument=json.dumps(EVERYTHING))
-        key = iam.create_access_key(UserName="tests")["AccessKey"]
-        self.access_key_id, self.secret_access_key = key["AccessKeyId"], key["SecretAccessKey"]
-
     def _ready(self) -> bool:
         if self._keeper is None or not is_running(self._keeper.pid):
-            raise OSError(f"moto ended at once:\n{self.log}")
+            raise OSError(f"the object store ended at once:\n{self.log}")
         return answers("127.0.0.1", self.port)
 
 
 def start_object_store(workplace: Workplace) -> ObjectStore:
     """A new endpoint, stopped by `stop()` or with the tests."""
-    store = ObjectStore(workplace.directory("s3"), free_port())
+    access_key_id = f"AKIA{secrets.token_hex(8).upper()}"
+    store = ObjectStore(workplace.directory("s3"), free_port(), access_key_id, secrets.token_urlsafe(30))
     store.start()
     return store

@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that breaks links to the byte."""
+"""A TCP proxy that breaks links to the byte."""
 
 from __future__ import annotations
 
@@ -62,13 +62,15 @@ class Link:
 
 
 class FaultProxy:
-    """Listens on 127.0.0.1 and forwards to `target`; a context manager.
+    """Listens on a port of `listen` and forwards to `target`; a context manager.
+
+    With a network's gateway as `listen` it also lets machines reach what is on the tests' loopback.
 
     `fault` (settable at any time) applies to connections made from then on; `stall_now`, `cut_now` and
     `go_on` act on those that exist. `connections`, `bytes_up` and `bytes_down` count.
     """
 
-    def __init__(self, target: tuple[str, int], fault: Fault | None = None) -> None:
+    def __init__(self, target: tuple[str, int], fault: Fault | None = None, listen: str = "127.0.0.1") -> None:
         self._target = target
         self._fault = fault or Fault()
         self._hits = 0
@@ -78,8 +80,9 @@ class FaultProxy:
         self._closed = threading.Event()
         self._links: list[Link] = []
         self._threads: list[threading.Thread] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((listen, 0))
         self.host, self.port = self._listener.getsockname()
+        self.url = f"http://{self.host}:{self.port}"
         self._spawn(self._accept)
 
     @property

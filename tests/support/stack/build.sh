@@ -1,0 +1,53 @@
+#!/bin/sh
+# Makes the two Debian trees the machines and the images stand on, once per cache: build.sh DIRECTORY [MIRROR]
+# DIRECTORY/machine: a server with sshd, sudo, curl, zstd, age and Docker; DIRECTORY/image: PostgreSQL 15 and Python.
+set -eu
+here=$1 mirror=${2:-http://deb.debian.org/debian}
+
+# What nobody reads in a test is not unpacked: it would be copied and loaded again and again.
+slim() {
+    printf 'path-exclude=/usr/share/%s/*\n' doc man info locale lintian bash-completion >"$1/etc/dpkg/dpkg.cfg.d/slim"
+    printf '#!/bin/sh\nexit 101\n' >"$1/usr/sbin/policy-rc.d"
+    chmod 755 "$1/usr/sbin/policy-rc.d"
+    rm -rf "$1"/usr/share/doc/* "$1"/usr/share/man/* "$1"/usr/share/info/* "$1"/usr/share/locale/*
+}
+
+install() {
+    root=$1
+    shift
+    cp /etc/resolv.conf "$root/etc/resolv.conf"
+    unshare --mount --pid --fork --kill-child --mount-proc="$root/proc" chroot "$root" \
+        env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 \
+        apt-get -qq -o Dpkg::Use-Pty=0 -o APT::Sandbox::User=root install --no-install-recommends "$@"
+    rm -rf "$root"/var/cache/apt/* "$root"/usr/sbin/policy-rc.d
+    : >"$root/etc/resolv.conf"
+}
+
+in_tree() {
+    root=$1
+    shift
+    chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
+}
+
+debootstrap --variant=minbase --include=zstd bookworm "$here/image" "$mirror"
+slim "$here/image"
+cp -a "$here/image" "$here/machine"
+
+mkdir -p "$here/image/etc/postgresql-common"
+echo 'create_main_cluster = false' >"$here/image/etc/postgresql-common/createcluster.conf"
+# The number the official Debian image gives it; owners travel with backups.
+in_tree "$here/image" groupadd --system --gid 999 postgres
+in_tree "$here/image" useradd --system --uid 999 --gid 999 --home-dir /var/lib/postgresql --shell /bin/bash postgres
+install "$here/image" postgresql-15 python3-psycopg2
+rm -rf "$here/image"/usr/lib/postgresql/15/lib/bitcode "$here"/image/usr/lib/x86_64-linux-gnu/libLLVM* \
+    "$here"/image/usr/lib/postgresql/15/lib/llvmjit*.so "$here"/image/usr/lib/llvm-* "$here"/image/var/lib/apt/lists/*
+
+install "$here/machine" openssh-server sudo curl zstd age docker.io docker-compose iptables iproute2 procps
+rm -rf "$here"/machine/var/lib/apt/lists/* "$here"/machine/etc/ssh/ssh_host_*
+printf '{"exec-opts": ["native.cgroupdriver=cgroupfs"], "oom-score-adjust": 0, "storage-driver": "overlay2"}\n' \
+    >"$here/machine/etc/docker/daemon.json"
+in_tree "$here/machine" useradd --create-home --uid 1000 --shell /bin/bash --groups docker deploy
+in_tree "$here/machine" useradd --create-home --uid 1001 --shell /bin/sh admin
+printf 'deploy:deploy\nadmin:correct horse\n' | in_tree "$here/machine" chpasswd
+printf 'deploy ALL=(ALL:ALL) NOPASSWD: ALL\nadmin ALL=(ALL:ALL) ALL\n' >"$here/machine/etc/sudoers.d/tests"
+chmod 440 "$here/machine/etc/sudoers.d/tests"
