@@ -1,0 +1,12 @@
+"""A playbook and an inventory -> what will be done on which hosts, or everything that is wrong with them.
+
+Touches no host; reads files on the controller only.
+"""
+
+from __future__ import annotations
+
+from runner.plan.make import check_playbook, make_plan
+from runner.plan.model import MAGIC, Options, Plan, PlannedPlay
+from runner.plan.tags import selected
+
+__all__ = ["MAGIC", "Options", "Plan", "PlannedPlay", "check_playbook", "make_plan", "selected"]

@@ -1,0 +1,34 @@
+"""One number for everything that decides what a run does."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from runner.plan.model import Options
+from runner.template.lazy import names_a_secret
+
+
+def fingerprint(playbook: object, vars_files: Mapping[str, object], options: Options) -> str:
+    """The sha256, in hex, of the content of playbook and vars files and of the options, without any secret's value."""
+    content = {
+        "playbook": playbook,
+        "vars_files": vars_files,
+        "limit": options.limit,
+        "tags": sorted(options.tags),
+        "skip_tags": sorted(options.skip_tags),
+        "extra_vars": options.extra_vars,
+        "check": options.check,
+    }
+    text = json.dumps(_without_secrets(content), sort_keys=True, ensure_ascii=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _without_secrets(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {
+            str(key): "***" if names_a_secret(key) and not isinstance(item, (Mapping, list)) else _without_secrets(item)
+            for key, item in value.items()
+        }
+    return [_without_secrets(item) for item in value] if isinstance(value, (list, tuple)) else value

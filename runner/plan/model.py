@@ -1,0 +1,73 @@
+"""What a plan consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from runner.errors import Problem
+from runner.inventory import Inventory
+from runner.playbook import Play, Playbook
+
+STEADY_MAGIC: Final = frozenset(
+    {
+        "inventory_hostname",
+        "inventory_hostname_short",
+        "group_names",
+        "groups",
+        "playbook_dir",
+        "ansible_check_mode",
+        "ansible_diff_mode",
+        "ansible_forks",
+        "ansible_play_name",
+        "ansible_play_hosts_all",
+    }
+)
+"""Magic variables whose values are known before the run."""
+
+MAGIC: Final = STEADY_MAGIC | {
+    "hostvars",
+    "ansible_play_hosts",
+    "ansible_play_batch",
+    "play_hosts",
+    "run",
+}
+"""Variables every task sees without anybody defining them."""
+
+RESCUE_MAGIC: Final = frozenset({"ansible_failed_task", "ansible_failed_result"})
+"""Variables the tasks of a `rescue` or `always` section see besides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says about a run."""
+
+    limit: str | None = None
+    tags: tuple[str, ...] = ()
+    skip_tags: tuple[str, ...] = ()
+    extra_vars: Mapping[str, object] = field(default_factory=dict)
+    check: bool = False
+    diff: bool = False
+    forks: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPlay:
+    """A play with its hosts, and the batches in which `serial` works through them."""
+
+    play: Play
+    hosts: tuple[str, ...]
+    batches: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run will do. `fingerprint` differs when anything that decides what is done differs."""
+
+    playbook: Playbook
+    inventory: Inventory
+    plays: tuple[PlannedPlay, ...]
+    options: Options
+    fingerprint: str
+    warnings: tuple[Problem, ...] = ()

@@ -1,0 +1,31 @@
+"""What the command line asks for and nobody has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from runner.errors import Problem
+from runner.inventory import Inventory, matching
+from runner.plan.model import Options, PlannedPlay
+from runner.plan.tags import known_tags
+from runner.playbook import Playbook
+from runner.suggestions import did_you_mean
+
+
+def option_problems(
+    playbook: Playbook, planned: Sequence[PlannedPlay], inventory: Inventory, options: Options
+) -> Iterator[Problem]:
+    """What is wrong with --limit, --tags and --skip-tags for this playbook."""
+    known = known_tags(playbook)
+    for option, tags in (("--tags", options.tags), ("--skip-tags", options.skip_tags)):
+        for tag in tags:
+            if tag not in known:
+                hint = did_you_mean(tag, known, "`tags:` on a play, block or task gives it one")
+                yield Problem(f"{option}: no task of {playbook.file} has the tag '{tag}'", None, hint)
+    if options.limit is None:
+        return
+    limited = matching(inventory, options.limit)
+    for problem in limited.problems:
+        yield Problem(f"--limit: {problem.message}", None, problem.hint)
+    if not limited.problems and not any(play.hosts for play in planned):
+        yield Problem(f"--limit {options.limit} leaves no host for any play of {playbook.file}", None)

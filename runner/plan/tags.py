@@ -1,0 +1,48 @@
+"""Which tasks `--tags` and `--skip-tags` choose, with Ansible's meaning of always, never, all, tagged, untagged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from runner.plan.model import Options
+from runner.playbook import Block, Playbook, Task
+
+_SPECIAL: Final = frozenset({"all", "always", "never", "tagged", "untagged"})
+
+
+def selected(tags: Iterable[str], options: Options) -> bool:
+    """Whether a task with these tags, inherited ones included, is to be done."""
+    own = frozenset(tags) or frozenset({"untagged"})
+    return _wanted(own, frozenset(options.tags or ("all",))) and not _skipped(own, frozenset(options.skip_tags))
+
+
+def _wanted(own: frozenset[str], wanted: frozenset[str]) -> bool:
+    if "always" in own or own & wanted:
+        return True
+    if "never" in own:
+        return False
+    return "all" in wanted or ("tagged" in wanted and "untagged" not in own)
+
+
+def _skipped(own: frozenset[str], skipped: frozenset[str]) -> bool:
+    if "all" in skipped and ("always" not in own or "always" in skipped):
+        return True
+    return bool(own & skipped) or ("tagged" in skipped and "untagged" not in own)
+
+
+def known_tags(playbook: Playbook) -> frozenset[str]:
+    """Every tag of a playbook, and those with a meaning of their own."""
+    found = set(_SPECIAL)
+    for play in playbook.plays:
+        found.update(play.keywords.tags)
+        for entry in (*play.pre_tasks, *play.tasks, *play.post_tasks, *play.handlers):
+            found.update(_tags_of(entry))
+    return frozenset(found)
+
+
+def _tags_of(entry: Task | Block) -> Iterator[str]:
+    yield from entry.keywords.tags
+    if isinstance(entry, Block):
+        for inner in (*entry.block, *entry.rescue, *entry.always):
+            yield from _tags_of(inner)
