@@ -1,0 +1,107 @@
+"""PostgreSQL modules on a real server of this machine, with a repository in a directory of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from runner.hosts.contract import Host
+from runner.modules.arguments import build
+from runner.modules.contract import Change, Outcome, RunInfo
+from runner.modules.table import MODULES
+from runner.repositories.contract import Repositories, Repository
+from runner.repositories.directory import DirectoryRepository
+from runner.schema import argument_problems, with_defaults
+from runner.secret import Redactor
+from runner.template import Templar
+from tests.modules.bed import At
+from tests.support.postgres import PostgresServer
+
+RUNS = itertools.count(1)
+
+
+@dataclass
+class Shelf:
+    """The repositories a test has, by name."""
+
+    by_name: dict[str, Repository]
+
+    def get(self, name: str) -> Repository:
+        return self.by_name[name]
+
+    def close(self) -> None:
+        for one in self.by_name.values():
+            one.close()
+
+
+@dataclass
+class PgAt(At):
+    """With repositories, and a note of how far long steps were."""
+
+    shelf: Shelf = field(default_factory=lambda: Shelf({}))
+
+    @property
+    def repositories(self) -> Repositories:
+        return self.shelf
+
+
+class PgBench:
+    """Modules with arguments as a playbook gives them; `again` is another run, `resumed` the same one later."""
+
+    def __init__(self, host: Host, server: PostgresServer, directory: Path) -> None:
+        self.server = server
+        self.root = directory / "repository"
+        self.root.mkdir()
+        self.directory = directory
+        self.at = PgAt(
+            host,
+            Templar([directory], Redactor()),
+            directory,
+            _run(),
+            shelf=Shelf({"main": DirectoryRepository("main", host, str(self.root))}),
+        )
+
+    def again(self) -> None:
+        """What follows belongs to another run."""
+        self.at.run = _run()
+
+    def resume(self) -> None:
+        """What follows belongs to the same run, after it was cut off."""
+        self.at.run = replace(self.at.run, resumed=True)
+
+    def args(self, module: str, arguments: Mapping[str, object]) -> Any:
+        given = {"server": self.server.server(), **arguments} if module.startswith("pg_") else arguments
+        problems = argument_problems(module, given, rendered=True)
+        assert not problems, problems
+        return build(MODULES[module].Args, with_defaults(module, given))
+
+    def preview(self, module: str, **arguments: object) -> Change:
+        return MODULES[module].preview(self.at, self.args(module, arguments))
+
+    def apply(self, module: str, **arguments: object) -> Outcome:
+        return MODULES[module].apply(self.at, self.args(module, arguments))
+
+    def backup(self, database: str, service: str = "app", **more: object) -> dict[str, Any]:
+        """A backup of a database: pg_dump's result."""
+        return dict(self.apply("pg_dump", service=service, repository="main", database=database, **more).data)
+
+    def restore(self, database: str, service: str = "app", **more: object) -> Outcome:
+        return self.apply("pg_restore", service=service, repository="main", database=database, **more)
+
+    def stored(self, role: str, result: Mapping[str, Any]) -> Path:
+        """The file of an object of a backup."""
+        backup = result["backup"]
+        (name,) = [one["name"] for one in backup["objects"] if one["role"] == role]
+        return self.root / backup["service"] / backup["id"] / name
+
+    def files(self) -> list[Path]:
+        """Everything in the repository."""
+        return [path for path in self.root.rglob("*") if path.is_file()]
+
+
+def _run() -> RunInfo:
+    name = f"run-{next(RUNS)}"
+    return RunInfo(id=name, playbook="site.yml", git_commit="", check=False, diff=False, resumed=False)
