@@ -143,7 +143,7 @@ def sweep(repository: Repository, service: str, older_than: timedelta = ABANDONE
 def _by_backup(repository: Repository, service: str, backup_id: str = "") -> Mapping[str, Mapping[str, ObjectInfo]]:
     prefix = f"{check_service(service)}/{backup_id}"
     found: dict[str, dict[str, ObjectInfo]] = {}
-    for info in repository.list(f"{prefix}/" if not backup_id else prefix):
+    for info in repository.list(f"{prefix}/" if backup_id else prefix):
         names = info.key.split("/", 2)
         if len(names) == 3:
             found.setdefault(names[1], {})[names[2]] = info
