@@ -12,6 +12,7 @@ from runner.backup.transfer import at_hand
 from runner.errors import SentraPlayError, VerificationFailed
 from runner.hosts.contract import Command, CommandFailed, Host, Pipeline, Script
 from runner.modules.contract import Acting
+from runner.modules.postgres.hints import client_reason
 from runner.modules.postgres.programs import Programs
 from runner.modules.postgres.session import Postgres
 from runner.repositories.contract import Repository
@@ -83,7 +84,7 @@ def _on_host(path: str) -> Script:
 
 
 def _undecodable(failed: CommandFailed, one: BackupObject, manifest: Manifest, host: Host | str) -> SentraPlayError:
-    said = " ".join(failed.result.stderr.split())[-300:]
+    said = client_reason(failed.result.stderr)
     if "No space left" in said:
         return failed
     return VerificationFailed(

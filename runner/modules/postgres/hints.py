@@ -54,3 +54,10 @@ def connect_reason(text: str) -> str:
     telling = [line for line in lines if "failed:" in line or "FATAL" in line] or lines[-1:]
     reason = telling[-1] if telling else "no answer"
     return reason.removeprefix("psql: error: ").removeprefix("connection failed: ")
+
+
+def client_reason(stderr: str) -> str:
+    """What a client program (pg_dump, pg_restore) says went wrong, in one line; libpq's prompt taken out."""
+    lines = [line.strip() for line in stderr.replace("Password: ", "").splitlines() if line.strip()]
+    errors = [line for line in lines if ": error: " in line or "ERROR:" in line or "FATAL:" in line]
+    return " / ".join(errors or lines)[:600] or "it said nothing"

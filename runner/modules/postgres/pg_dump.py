@@ -14,10 +14,11 @@ from runner.backup.manifest import Provenance, to_json
 from runner.backup.summary import summary, ways
 from runner.backup.writer import BackupWriter, Contents
 from runner.errors import TaskFailed
-from runner.hosts.contract import Command, Pipeline
+from runner.hosts.contract import Command, CommandFailed, Pipeline
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.postgres import catalog
 from runner.modules.postgres.database import Database, Snapshot
+from runner.modules.postgres.hints import client_reason
 from runner.modules.postgres.programs import compose_project
 from runner.modules.postgres.server import Server
 from runner.modules.postgres.session import Postgres
@@ -63,9 +64,12 @@ class PgDump:
         compression = choose(at.host, args.compression)
         made_by = Provenance(at.run.id, at.run.playbook, at.run.git_commit, __version__)
         repository = at.repositories.get(args.repository)
-        with BackupWriter(repository, args.service, KIND, made_by) as writer:
-            contents = _store(at, args, server, compression, writer)
-            manifest = writer.commit(at.host, contents)
+        try:
+            with BackupWriter(repository, args.service, KIND, made_by) as writer:
+                contents = _store(at, args, server, compression, writer)
+                manifest = writer.commit(at.host, contents)
+        except CommandFailed as failed:
+            raise _no_backup(failed, args, server) from failed
         for warning in manifest.warnings:
             at.warn(warning)
         how = ways(writer.ways)
@@ -186,6 +190,16 @@ def _versions(at: Acting, server: Postgres) -> Mapping[str, object]:
         for container in compose_project(at.host, compose).containers(at.host, [compose.service]):
             found["image"] = {"name": container.image, "id": container.image_id}
     return found
+
+
+def _no_backup(failed: CommandFailed, args: PgDumpArgs, server: Postgres) -> TaskFailed:
+    return TaskFailed(
+        f"the dump failed, so there is no backup: {client_reason(failed.result.stderr)}",
+        where=f"{server.where}, database {args.database!r}",
+        why=f"the members of the pipe ended with {', '.join(map(str, failed.result.statuses))}",
+        hint="what was stored of it is removed; earlier backups are untouched",
+        data={"rc": failed.result.exit_code, "stderr": failed.result.stderr},
+    )
 
 
 def _no_passwords(user: str) -> str:

@@ -13,6 +13,7 @@ from runner.modules.postgres import catalog
 from runner.modules.postgres import globals as server_globals
 from runner.modules.postgres.catalog import Content, Properties
 from runner.modules.postgres.database import AUTOCOMMIT, Database, SqlFailed
+from runner.modules.postgres.hints import client_reason
 from runner.modules.postgres.programs import Version, fitting
 from runner.modules.postgres.session import Postgres
 from runner.modules.postgres.sql import bind, identifier, literal
@@ -175,7 +176,7 @@ def _differences(recorded: Mapping[str, int], found: Mapping[str, int]) -> list[
 
 
 def _not_loaded(failed: CommandFailed, name: str, server: Postgres) -> TaskFailed:
-    said = " ".join(failed.result.stderr.replace("Password: ", "").split())
+    said = client_reason(failed.result.stderr)
     hint = "see the server's log; the live database was not touched"
     if "No space left" in said or "disk full" in said.lower():
         hint = "the disk is full: make room and run this again; the live database was not touched"
@@ -184,7 +185,7 @@ def _not_loaded(failed: CommandFailed, name: str, server: Postgres) -> TaskFaile
             "a role the backup needs is missing: make it, or let a superuser restore; the live database was not touched"
         )
     return TaskFailed(
-        f"pg_restore failed: {said[-500:]}",
+        f"pg_restore failed: {said}",
         where=f"{server.where}, database {name!r}",
         hint=hint,
         data={"rc": failed.result.exit_code, "stderr": failed.result.stderr},
