@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from runner.modules import control, docker, postgres, system
+from runner.modules import backup, control, docker, postgres, system
 from runner.modules.contract import Module
 
 MODULES: Mapping[str, Module[Any]] = MappingProxyType(
-    {module.name: module for room in (control, docker, postgres, system) for module in room.MODULES}
+    {module.name: module for room in (control, system, docker, postgres, backup) for module in room.MODULES}
 )

@@ -1,4 +1,4 @@
-"""Modules that make and bring back backups of files, and prove backups."""
+"""Modules that make and bring back backups of files and images, and prove backups."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 from runner.modules.backup.files_backup import FilesBackup
 from runner.modules.backup.files_restore import FilesRestore
+from runner.modules.backup.images_backup import ImagesBackup
+from runner.modules.backup.images_restore import ImagesRestore
 from runner.modules.contract import Module
 
-MODULES: tuple[Module[Any], ...] = (FilesBackup(), FilesRestore())
+MODULES: tuple[Module[Any], ...] = (FilesBackup(), FilesRestore(), ImagesBackup(), ImagesRestore())
