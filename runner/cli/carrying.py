@@ -88,7 +88,7 @@ class Carrying:
         self, planned: tuple[Plan, Templar], journal: Journal, watching: Watching, earlier: Earlier | None = None
     ) -> ExitCode:
         """Carry out one plan; the exit code is the run's."""
-        from runner.wiring.assembly import carry_out
+        from runner.wiring.assembly import Origin, carry_out
 
         plan, templar = planned
         return carry_out(
@@ -97,5 +97,6 @@ class Carrying:
             redactor=self.invocation.redactor,
             journal=journal,
             watching=watching,
+            origin=Origin(Path.cwd(), tuple(path.absolute() for path in self.inventories)),
             earlier=earlier,
         )

@@ -38,14 +38,21 @@ class Bus:
         masked = self.masked(event)
         # Outside the lock: the journal writes what several threads bring together in one go.
         self._record(masked)
-        with self._lock:
-            for renderer in tuple(self._renderers):
-                self._show(renderer, masked)
+        self._shown(masked)
+
+    def show(self, event: Event) -> None:
+        """Show `event` without recording it: for what concerns only those who watch right now."""
+        self._shown(self.masked(event))
 
     def masked(self, event: Event) -> Event:
         """A copy of `event` in which no free text holds a known secret."""
         free = (field.name for field in fields(event) if field.name not in STRUCTURE)
         return replace(event, **{name: self._redactor.redact(getattr(event, name)) for name in free})
+
+    def _shown(self, masked: Event) -> None:
+        with self._lock:
+            for renderer in tuple(self._renderers):
+                self._show(renderer, masked)
 
     def _show(self, renderer: Renderer, event: Event) -> None:
         try:

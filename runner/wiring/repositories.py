@@ -1,43 +1,53 @@
-"""The repositories a play may name: definitions from inventory and play -> open repositories."""
+"""The repositories plays may name: definitions from inventory and play -> open repositories."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
-from runner.errors import InvalidInput, Problem, TaskFailed
-from runner.hosts.contract import Host
+from runner.errors import TaskFailed
+from runner.inventory import LOCALHOST
 from runner.repositories.contract import Repository, Transfer
+from runner.schema import schema, value_problems
 from runner.secret import Redactor, Secret
+from runner.suggestions import did_you_mean
+from runner.template import Templar
 from runner.units import bytes_of
+from runner.wiring.hosts import InventoryHosts
 
 CREDENTIALS: Final = ("access_key_id", "secret_access_key", "session_token")
 PLAIN: Final = ("bucket", "prefix", "endpoint", "region", "addressing", "profile", "ca_bundle")
 
-Definition = Mapping[str, object]
+Definition = Mapping[str, Any]
 
 
 class DefinedRepositories:
     """Opens each repository at its first use and keeps it open until `close`. Thread-safe.
 
-    `definition` gives the rendered, schema-checked definition of a name, None if there is none;
-    `host_named` the host a directory lies on, seen as the user who owns it.
+    `variables` gives what templates in a definition see, the reserved variable `repositories` included;
+    it is asked at the first use. `own` are a play's definitions, which win by name.
     """
 
     def __init__(
         self,
-        definition: Callable[[str], Definition | None],
-        host_named: Callable[[str], Host],
+        variables: Callable[[], Mapping[str, object]],
+        own: Mapping[str, object],
+        *,
+        templar: Templar,
+        hosts: InventoryHosts,
         redactor: Redactor,
     ) -> None:
-        self._definition = definition
-        self._host_named = host_named
+        self._variables = variables
+        self._own = own
+        self._templar = templar
+        self._hosts = hosts
         self._redactor = redactor
         self._lock = threading.Lock()
         self._open: dict[str, Repository] = {}
 
     def get(self, name: str) -> Repository:
+        """The repository of that name; TaskFailed if there is none or its definition cannot be used."""
         with self._lock:
             if name not in self._open:
                 self._open[name] = self._opened(name)
@@ -51,44 +61,45 @@ class DefinedRepositories:
 
     def _opened(self, name: str) -> Repository:
         definition = self._definition(name)
-        if definition is None:
+        return self._directory(name, definition) if definition["type"] == "directory" else self._s3(name, definition)
+
+    def _definition(self, name: str) -> Definition:
+        variables = self._variables()
+        known = {**_defined(variables), **self._own}
+        if name not in known:
+            hint = "define it under `repositories` in group_vars/all.yml or in the play"
+            raise TaskFailed(f"there is no repository called {name}", hint=did_you_mean(name, known, otherwise=hint))
+        found = self._templar.render(known[name], variables)
+        problems = value_problems(schema("definitions.json")["definitions"]["repository"], found, rendered=True)
+        if problems or not isinstance(found, Mapping):
             raise TaskFailed(
-                f"there is no repository called {name}",
-                hint="define it under `repositories` in group_vars/all.yml or in the play",
+                f"the repository {name} cannot be used: " + "; ".join(problem.message for problem in problems),
+                hint=next((problem.hint for problem in problems if problem.hint), ""),
             )
-        if definition["type"] == "directory":
-            return self._directory(name, definition)
-        return self._s3(name, definition)
+        return found
 
     def _directory(self, name: str, definition: Definition) -> Repository:
         from runner.repositories.directory import DirectoryRepository
 
-        return DirectoryRepository(
-            name, self._host_named(str(definition.get("host", "localhost"))), str(definition["path"])
-        )
+        host = self._hosts.as_inventory_says(definition.get("host", LOCALHOST))
+        return DirectoryRepository(name, host, definition["path"])
 
     def _s3(self, name: str, definition: Definition) -> Repository:
         from runner.repositories.s3 import S3Repository, S3Settings
 
-        given: dict[str, object] = {key: definition[key] for key in PLAIN if definition.get(key) is not None}
-        for key in CREDENTIALS:
-            if definition.get(key):
-                given[key] = self._secret(str(definition[key]))
+        given: dict[str, Any] = {key: definition[key] for key in PLAIN if definition.get(key) is not None}
+        given |= {key: self._secret(definition[key]) for key in CREDENTIALS if definition.get(key)}
         if definition.get("part_size") is not None:
-            given["part_size"] = bytes_of(_size(definition["part_size"]))
-        given["transfer"] = Transfer(str(definition.get("transfer", Transfer.AUTO)))
-        return S3Repository(name, S3Settings(**given))  # type: ignore[arg-type]  # types are the schema's
+            given["part_size"] = bytes_of(definition["part_size"])
+        return S3Repository(name, S3Settings(**given, transfer=Transfer(definition.get("transfer", "auto"))))
 
     def _secret(self, text: str) -> Secret:
         self._redactor.register(text)
         return Secret(text)
 
 
-def _size(value: object) -> str | int:
-    return value if isinstance(value, int) else str(value)
-
-
-def refuse(problems: list[Problem]) -> None:
-    """InvalidInput if there are any."""
-    if problems:
-        raise InvalidInput(problems)
+def _defined(variables: Mapping[str, object]) -> Mapping[str, object]:
+    found = variables.get("repositories") or {}
+    if not isinstance(found, Mapping):
+        raise TaskFailed("the variable `repositories` is not a mapping of names to definitions")
+    return found

@@ -43,9 +43,12 @@ class Program:
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         }
 
+    def argv(self, *argv: str) -> list[str]:
+        return [*PROGRAM, *argv]
+
     def __call__(self, *argv: str, stdin: str = "") -> Ended:
         done = subprocess.run(
-            [*PROGRAM, *argv],
+            self.argv(*argv),
             cwd=self.directory,
             env=self.environment,
             input=stdin,
@@ -61,7 +64,7 @@ class Program:
         """The program still running; the caller ends it."""
         values: dict[str, object] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how}
         return subprocess.Popen(  # type: ignore[call-overload,no-any-return]  # keywords of Popen
-            [*PROGRAM, *argv],
+            self.argv(*argv),
             cwd=self.directory,
             env=self.environment,
             stdin=subprocess.DEVNULL,

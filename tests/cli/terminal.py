@@ -26,7 +26,13 @@ class Shown:
 
 
 def run_on_terminal(
-    argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, columns: int = 100, rows: int = 30, patience: float = 60.0
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    columns: int = 100,
+    rows: int = 30,
+    patience: float = 60.0,
 ) -> Shown:
     """Run a program on a terminal of that size until it ends; everything it wrote, raw and as lines."""
     ours, theirs = pty.openpty()

@@ -1,0 +1,149 @@
+"""One run of one plan, with real parts: put together, carried out, taken apart however it ends."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from runner.engine import Done, Engine
+from runner.engine.context import nobody_to_ask
+from runner.errors import ExitCode
+from runner.events import Event, RunStarted, Warned
+from runner.hosts.local import open_local
+from runner.inventory import LOCALHOST, Inventory
+from runner.journal import Journal
+from runner.modules.contract import RunInfo
+from runner.modules.table import MODULES
+from runner.plan import Plan
+from runner.repositories.contract import Repository
+from runner.secret import Redactor
+from runner.template import Templar
+from runner.wiring.bus import Bus
+from runner.wiring.git import commit_of
+from runner.wiring.hosts import InventoryHosts
+from runner.wiring.interruption import Interruption
+from runner.wiring.plays import PlayRepositories
+from runner.wiring.prompting import Prompter
+from runner.wiring.repositories import DefinedRepositories
+from runner.wiring.watching import Watching, renderer
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A run that was broken off: its id, and where it stood."""
+
+    run: str
+    done: Done
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What resume must know to find everything again, kept with the run's options."""
+
+    directory: Path
+    inventories: tuple[Path, ...]
+
+    def added_to(self, event: Event) -> Event:
+        if not isinstance(event, RunStarted):
+            return event
+        known = {"directory": str(self.directory), "inventories": [str(path) for path in self.inventories]}
+        return replace(event, options={**event.options, **known})
+
+
+def templar_for(playbook: Path, redactor: Redactor) -> Templar:
+    """Templates and files are looked for beside the playbook, then in its templates/ and files/."""
+    directory = playbook.parent
+    return Templar([directory, directory / "templates", directory / "files"], redactor)
+
+
+def carry_out(
+    plan: Plan,
+    *,
+    templar: Templar,
+    redactor: Redactor,
+    journal: Journal,
+    watching: Watching,
+    origin: Origin,
+    earlier: Earlier | None = None,
+) -> ExitCode:
+    """Carry out `plan` and return how it ended. Every host is left and every repository closed at the end.
+
+    Raises SentraPlayError if the run cannot be recorded, and whatever is a bug of ours.
+    """
+    with ExitStack() as stack:
+        hosts = InventoryHosts(plan.inventory, plan.options.extra_vars, templar, redactor)
+        stack.callback(hosts.close)
+        run = _run_info(plan, earlier)
+        shown = renderer(watching)
+        bus = Bus(redactor, journal.publish, [shown])
+        stack.callback(bus.close)
+        repositories = PlayRepositories(plan, run, hosts, templar, redactor)
+        stack.callback(repositories.close)
+        interruption = Interruption()
+        prompter = Prompter(interruption.event, shown.suspended)
+        engine = Engine(
+            plan,
+            hosts=hosts,
+            repositories=repositories.of,
+            modules=MODULES,
+            templar=templar,
+            redactor=redactor,
+            publish=lambda event: bus.publish(origin.added_to(event)),
+            run=run,
+            done=earlier.done if earlier else None,
+            ask=prompter.ask if sys.stdin.isatty() else nobody_to_ask,
+        )
+        stop = _in_turn(lambda: bus.show(_stopping()), engine.interrupt)
+        with interruption.during(stop=stop, abandon=_in_turn(shown.close, hosts.close)):
+            return engine.execute()
+
+
+@contextmanager
+def repository_alone(
+    name: str, inventory: Inventory, extra: Mapping[str, object], redactor: Redactor
+) -> Iterator[Repository]:
+    """A repository of the inventory, opened outside any run. What the inventory says for all hosts counts."""
+    templar = Templar([Path()], redactor)
+    variables = {**inventory.hosts[LOCALHOST].variables, **extra}
+    with ExitStack() as stack:
+        hosts = InventoryHosts(inventory, extra, templar, redactor)
+        stack.callback(hosts.close)
+        defined = DefinedRepositories(lambda: variables, {}, templar=templar, hosts=hosts, redactor=redactor)
+        stack.callback(defined.close)
+        yield defined.get(name)
+
+
+def _run_info(plan: Plan, earlier: Earlier | None) -> RunInfo:
+    with closing(open_local()) as controller:
+        commit = commit_of(Path(plan.playbook.file), controller)
+    return RunInfo(
+        id=earlier.run if earlier else new_run_id(datetime.now(UTC)),
+        playbook=plan.playbook.file,
+        git_commit=commit,
+        check=plan.options.check,
+        diff=plan.options.diff,
+        resumed=earlier is not None,
+    )
+
+
+def new_run_id(now: datetime) -> str:
+    """`20261123T025822Z-3f9a1c`: sorts by time, and is unique."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def _stopping() -> Event:
+    return Warned("interrupted: stopping what runs on the hosts", hint="once more to stop at once", at=time.time())
+
+
+def _in_turn(*actions: Callable[[], None]) -> Callable[[], None]:
+    def act() -> None:
+        for action in actions:
+            action()
+
+    return act
