@@ -46,10 +46,7 @@ _STARTED: Final = (
     'if [ "$_sp_setsid" ]; then _sp_group=-$_sp_pid; else _sp_group=$_sp_pid; fi; '
     'if [ "$_sp_dying" ]; then _sp_end; fi; }'
 )
-_GUARD: Final = (
-    "_sp_setsid=$(command -v setsid); _sp_pid=; _sp_busy=; _sp_dying=; "
-    f"{_END}; {_ON_TERM}; {_STARTED}"
-)
+_GUARD: Final = f"_sp_setsid=$(command -v setsid); _sp_pid=; _sp_busy=; _sp_dying=; {_END}; {_ON_TERM}; {_STARTED}"
 # A user who may not enter the directory the session started in gets one that exists for everybody.
 _SOMEWHERE: Final = "cd . 2>/dev/null || cd 2>/dev/null || cd /"
 
@@ -62,10 +59,7 @@ _WATCH: Final = (
     'printf "\\n%s p\\n" "$1" >&2; exec 3<&0 </dev/null; '
 )
 _TELL: Final = "while kill -TERM $$; do sleep 1; done; } 2>/dev/null"
-_WAIT: Final = (
-    "& _sp_relay=$!; exec 3<&- >&-; "
-    "while kill -0 $_sp_relay 2>/dev/null; do wait $_sp_relay; done"
-)
+_WAIT: Final = "& _sp_relay=$!; exec 3<&- >&-; while kill -0 $_sp_relay 2>/dev/null; do wait $_sp_relay; done"
 
 SHELL: Final = (
     f"{_WATCH}{{ cat <&3; exec >/dev/null; {_TELL} | {{ "

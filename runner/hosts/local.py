@@ -121,6 +121,9 @@ class LocalWire:
             return False
         return True
 
+    def give_up(self) -> None:
+        """See Wire. Nothing to do: here KILL always reaches what `stop` did not."""
+
     def close(self) -> None:
         """See Wire."""
         for pipe in (self._in, self._out, self._err):

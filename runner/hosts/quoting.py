@@ -20,7 +20,9 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SETSID: Final = '${_sp_setsid:+"$_sp_setsid"}'
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_@+=:,./-]+")
 # Bytes a printf format holds as themselves; the rest is written in octal.
-_LITERAL: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 \t\n_@+=:,./(){}[]<>;#&|$*?~^\"!")
+_LITERAL: Final = frozenset(
+    b'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 \t\n_@+=:,./(){}[]<>;#&|$*?~^"!'
+)
 _OCTAL: Final = tuple(chr(byte) if byte in _LITERAL else f"\\{byte:03o}" for byte in range(256))
 
 

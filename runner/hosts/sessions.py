@@ -175,5 +175,3 @@ def no_room(host: str) -> TimedOut:
         where=host,
         hint="run fewer things at once on this host",
     )
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from runner.secret import Secret
 
 ESCALATION_SECONDS = 30.0
 """The longest sudo may take to answer."""
+
+KILL_WAIT = driver.KILL_AFTER + 5.0
+"""The longest a killed command may take to be gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +51,17 @@ class Session:
         """Kill what runs here; the thread waiting for it raises Interrupted."""
         self.interrupted = True
         self.wire.stop()
+        threading.Thread(target=self._insist, daemon=True, name=f"interrupt {self.host}").start()
+
+    def _insist(self) -> None:
+        # A dead link takes no order; whoever waits on it must not wait for its own deadline.
+        if not self.wire.ended(KILL_WAIT):
+            self.wire.give_up()
 
     def kill(self) -> bool:
         """End everything here; whether the host confirmed it in time."""
         self.wire.stop()
-        confirmed = self.wire.ended(driver.KILL_AFTER + 5.0) and not self.wire.link_lost
+        confirmed = self.wire.ended(KILL_WAIT) and not self.wire.link_lost
         self.wire.close()
         return confirmed
 

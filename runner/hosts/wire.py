@@ -47,6 +47,10 @@ class Wire(Protocol):
         """Wait until the program has ended, at most that long; whether it has (or the link is gone)."""
         ...
 
+    def give_up(self) -> None:
+        """Wake whoever waits here, after `stop` had no effect. From any thread."""
+        ...
+
     def close(self) -> None:
         """Let go of it. Only by the thread that uses it, after `ended` or `stop`."""
         ...
@@ -79,8 +83,6 @@ class Line(Protocol):
         ...
 
     def close(self) -> None: ...
-
-
 
 
 def remaining(deadline: float) -> float:
