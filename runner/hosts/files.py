@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from typing import BinaryIO, Final, Protocol
 
 from runner.errors import TaskFailed
-from runner.hosts.contract import CommandFailed, FileStat, Host, Script, command
-from runner.hosts.contract import Command as Command
+from runner.hosts.contract import Command, CommandFailed, FileStat, Host, Script, command
 from runner.hosts.framing import text
 from runner.hosts.shell import Answer, said
 

@@ -15,7 +15,7 @@ LineSink = Callable[[str], None]
 _FRAME_ROOM: Final = 256
 
 
-class OutputTooLong(Exception):
+class OutputLimitError(Exception):
     """More output than the caller can take."""
 
 
@@ -45,30 +45,33 @@ class Frames:
         return bytes(self._buffer)
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes; OutputTooLong beyond the limit. What follows the end is dropped."""
+        """Take the next bytes; OutputLimitError beyond the limit. What follows the end is dropped."""
         if self.ended or not data:
             return
         self._buffer += data
-        while not self.ended:
-            at = self._buffer.find(self._mark, max(0, self._searched - len(self._mark)))
-            end = self._buffer.find(b"\n", at + len(self._mark)) if at >= 0 else -1
-            if end < 0:
-                break
-            self._take(at, end)
-        else:
-            return
+        at, end = self._find()
+        while end >= 0:
+            if self._take(at, end):
+                return
+            at, end = self._find()
         self._searched = len(self._buffer) if at < 0 else at + 1
         if len(self._buffer) > self._limit + _FRAME_ROOM:
-            raise OutputTooLong
+            raise OutputLimitError
         if self.greeted:
             self._show(len(self._buffer) if at < 0 else at, whole=False)
+
+    def _find(self) -> tuple[int, int]:
+        """Where the next frame starts and ends; -1 for what is not there yet."""
+        at = self._buffer.find(self._mark, max(0, self._searched - len(self._mark)))
+        return at, self._buffer.find(b"\n", at + len(self._mark)) if at >= 0 else -1
 
     def finish(self) -> None:
         """The end of an output that carries no frames: its last line may lack a newline."""
         self._show(len(self._buffer), whole=True)
         self.ended = True
 
-    def _take(self, at: int, end: int) -> None:
+    def _take(self, at: int, end: int) -> bool:
+        """Act on one frame; whether it was the last."""
         kind, *fields = self._buffer[at + len(self._mark) : end].decode("ascii", "replace").split()
         if kind in ("p", "h"):
             self.ready = True
@@ -83,6 +86,7 @@ class Frames:
             self._show(len(self._buffer), whole=True)
             self.ended = True
         self._searched = 0 if kind in ("p", "h") else at
+        return self.ended
 
     def _show(self, end: int, *, whole: bool) -> None:
         if self._sink is None:

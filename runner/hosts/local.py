@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from runner.errors import HostUnreachable
 from runner.hosts.contract import Host, TcpAddress, UnixAddress
 from runner.hosts.host import ShellHost
-from runner.hosts.wire import BLOCK, DeadlinePassed, Wire, remaining
+from runner.hosts.wire import BLOCK, DeadlineError, Wire, remaining
 
 COMMAND_TIMEOUT = 4 * 3600.0
 """Seconds a command may take where nothing else is said."""
@@ -145,7 +145,7 @@ def _wait(descriptor: int, event: int, deadline: float) -> None:
     poll = select.poll()
     poll.register(descriptor, event)
     if not poll.poll(remaining(deadline) * 1000):
-        raise DeadlinePassed
+        raise DeadlineError
 
 
 def _read(descriptor: int, size: int, deadline: float) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from runner.errors import TimedOut
@@ -12,7 +12,7 @@ from runner.hosts import driver
 from runner.hosts.contract import Become, OutputSink
 from runner.hosts.shell import Session, Shell, new_mark
 from runner.hosts.stream import StreamSession
-from runner.hosts.wire import DeadlinePassed, Line, Wire, remaining
+from runner.hosts.wire import DeadlineError, Line, Wire, remaining
 
 MOST_AT_ONCE = 8
 """Programs over one connection: OpenSSH refuses the eleventh session (MaxSessions 10)."""
@@ -144,7 +144,7 @@ class Sessions:
             while self._taken >= MOST_AT_ONCE and not self._idle:
                 try:
                     self._changed.wait(remaining(deadline))
-                except DeadlinePassed:
+                except DeadlineError:
                     raise no_room(self._host) from None
             if self._taken >= MOST_AT_ONCE:
                 victim = self._idle.pop(0)

@@ -12,9 +12,9 @@ from functools import partial
 from runner.errors import HostUnreachable, Interrupted, TaskFailed
 from runner.hosts import driver, quoting
 from runner.hosts.contract import OutputSink, Runnable
-from runner.hosts.framing import Frames, LineSink, OutputTooLong
+from runner.hosts.framing import Frames, LineSink, OutputLimitError
 from runner.hosts.framing import text as as_text
-from runner.hosts.wire import DeadlinePassed, Wire, connection_lost, timed_out
+from runner.hosts.wire import DeadlineError, Wire, connection_lost, timed_out
 from runner.secret import Secret
 
 ESCALATION_SECONDS = 30.0
@@ -80,7 +80,7 @@ class Session:
         while not frames.ready:
             try:
                 errors = self.wire.read_errors(until)
-            except DeadlinePassed:
+            except DeadlineError:
                 self.kill()
                 raise escalation_failed(self.host, self.user, "sudo did not answer") from None
             seen += errors
@@ -125,11 +125,11 @@ class Shell(Session):
         try:
             self.wire.send(request.encode("utf-8", "surrogateescape"), deadline)
             self._collect(*outputs, deadline=deadline, what=label)
-        except DeadlinePassed:
+        except DeadlineError:
             raise timed_out(self.host, label, self.kill()) from None
         except BrokenPipeError:
             raise self.why_ended(label) from None
-        except OutputTooLong:
+        except OutputLimitError:
             self.kill()
             raise too_long(self.host, label, limit) from None
         except BaseException:

@@ -14,7 +14,7 @@ from runner.hosts.contract import Host, TcpAddress, UnixAddress
 from runner.hosts.host import ShellHost
 from runner.hosts.quoting import words
 from runner.hosts.ssh_settings import SshSettings
-from runner.hosts.wire import DeadlinePassed, Wire, remaining
+from runner.hosts.wire import DeadlineError, Wire, remaining
 
 if TYPE_CHECKING:
     from runner.hosts.ssh_connection import StrictConnection
@@ -110,7 +110,7 @@ class SshLine:
         for attempt in range(1, _TRIES + 1):
             try:
                 return _Link(self._settings, self._files(), deadline)
-            except _TurnedAway as error:
+            except _TurnedAwayError as error:
                 pause = random.uniform(0.1, 0.5) * attempt
                 if attempt == _TRIES or time.monotonic() + pause > deadline:
                     raise error.unreachable from error
@@ -121,7 +121,7 @@ class SshLine:
         return TimedOut("there was no time left to connect", where=self._settings.name)
 
 
-class _TurnedAway(Exception):
+class _TurnedAwayError(Exception):
     """The server hung up before it greeted: it may be busy."""
 
     def __init__(self, unreachable: HostUnreachable) -> None:
@@ -156,7 +156,7 @@ class _Link:
             channel = self.transport.open_session(window_size=_WINDOW, timeout=max(1, int(remaining(deadline))))
             channel.settimeout(remaining(deadline))
             channel.exec_command(f"exec {text}")
-        except DeadlinePassed:
+        except DeadlineError:
             raise TimedOut("there was no time left to start anything", where=self._settings.name) from None
         except (SSHException, OSError, EOFError) as error:
             if lost := self.liveness.lost:
@@ -192,5 +192,5 @@ class _Link:
             address, user = self.connection.shown_address, self.user
             found = unreachable(self._settings.name, address, user, error)
             if isinstance(error, EOFError) or "banner" in str(error):
-                raise _TurnedAway(found) from error
+                raise _TurnedAwayError(found) from error
             raise found from error

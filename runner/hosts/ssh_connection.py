@@ -20,7 +20,7 @@ from runner.hosts.ssh_transport import FastTransport, make_transport
 from runner.secret import reveal
 
 
-class StrictConnection(Connection):
+class StrictConnection(Connection):  # type: ignore[misc]  # fabric has no types
     """`fabric.Connection` with our host keys, gateway, algorithms and limits.
 
     Fabric alone adds unknown host keys, ignores known_hosts, and builds the gateway of ssh_config the same way.

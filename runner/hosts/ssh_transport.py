@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from paramiko import Channel, Transport
@@ -30,7 +30,7 @@ def make_transport(sock: Any, disabled_algorithms: Mapping[str, list[str]] | Non
     return transport
 
 
-def _first(preferred: tuple[str, ...], offered: tuple[str, ...]) -> tuple[str, ...]:
+def _first(preferred: Sequence[str], offered: Sequence[str]) -> tuple[str, ...]:
     known = tuple(name for name in preferred if name in offered)
     return known + tuple(name for name in offered if name not in known)
 
@@ -44,35 +44,36 @@ class FastTransport(Transport):
         Paramiko's open_channel writes the fields of a few kinds only; this is what it does, with the
         fields of this one. Raises what open_channel raises.
         """
+        inner: Any = self  # what follows is not public, which is why the version of paramiko is bounded
+        with self.lock:
+            number = inner._next_channel()
+            window = inner._sanitize_window_size(None)
+            packet = inner._sanitize_packet_size(None)
+            channel: Any = Channel(number)
+            inner._channels.put(number, channel)
+            inner.channel_events[number] = opened = threading.Event()
+            inner.channels_seen[number] = True
+            channel._set_transport(self)
+            channel._set_window(window, packet)
         message = Message()
         message.add_byte(cMSG_CHANNEL_OPEN)
         message.add_string("direct-streamlocal@openssh.com")
-        with self.lock:
-            number = self._next_channel()  # type: ignore[attr-defined]  # not in the stubs
-            channel = Channel(number)
-            window = self._sanitize_window_size(None)  # type: ignore[attr-defined]  # not in the stubs
-            packet = self._sanitize_packet_size(None)  # type: ignore[attr-defined]  # not in the stubs
-            for value in (number, window, packet):
-                message.add_int(value)
-            message.add_string(path)
-            message.add_string("")  # reserved
-            message.add_int(0)  # reserved
-            self._channels.put(number, channel)
-            self.channel_events[number] = opened = threading.Event()
-            self.channels_seen[number] = True
-            channel._set_transport(self)
-            channel._set_window(window, packet)
-        self._send_user_message(message)  # type: ignore[attr-defined]  # not in the stubs
-        return self._opened(number, opened, time.monotonic() + timeout)
+        for value in (number, window, packet):
+            message.add_int(value)
+        message.add_string(path)
+        message.add_string("")  # reserved
+        message.add_int(0)  # reserved
+        inner._send_user_message(message)
+        self._await_channel(opened, time.monotonic() + timeout)
+        made: Channel | None = inner._channels.get(number)
+        if made is None:
+            raise self.get_exception() or ConnectionError("the channel was refused")
+        return made
 
-    def _opened(self, number: int, opened: threading.Event, deadline: float) -> Channel:
+    def _await_channel(self, opened: threading.Event, deadline: float) -> None:
         while not opened.wait(0.1):
             if not self.is_active() or time.monotonic() > deadline:
                 raise self.get_exception() or TimeoutError("the channel did not open in time")
-        channel = self._channels.get(number)
-        if channel is None:
-            raise self.get_exception() or ConnectionError("the channel was refused")
-        return channel
 
     def cut(self) -> None:
         """End the link at once, whatever state it is in: everybody waiting on it wakes up."""

@@ -10,7 +10,7 @@ from typing import cast
 from paramiko import Channel
 
 from runner.hosts.ssh_liveness import Liveness
-from runner.hosts.wire import BLOCK, DeadlinePassed, remaining
+from runner.hosts.wire import BLOCK, DeadlineError, remaining
 
 
 class _Arrival(threading.Event):
@@ -42,7 +42,7 @@ class SshWire:
                 view = view[self._channel.send(cast(bytes, view)) :]
                 self._liveness.heard()
         except TimeoutError:
-            raise DeadlinePassed from None
+            raise DeadlineError from None
         except (OSError, EOFError):
             raise BrokenPipeError from None
 
@@ -63,7 +63,7 @@ class SshWire:
             if ended:
                 return b"", b""
             if not arrival.wait(remaining(deadline)):
-                raise DeadlinePassed
+                raise DeadlineError
 
     def read(self, size: int, deadline: float) -> bytes:
         """See Wire."""
@@ -111,6 +111,6 @@ class SshWire:
         try:
             data = read(size)
         except TimeoutError:
-            raise DeadlinePassed from None
+            raise DeadlineError from None
         self._liveness.heard()
         return data

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import BinaryIO, cast
 
 from runner.errors import HostUnreachable, Interrupted, TaskFailed
-from runner.hosts import driver, quoting
+from runner.hosts import quoting
 from runner.hosts.contract import CommandFailed, OutputSink, Result, Runnable
-from runner.hosts.framing import Frames, OutputTooLong, text
+from runner.hosts.framing import Frames, OutputLimitError, text
 from runner.hosts.shell import Answer, Session, labelled, name_of, no_shell, too_long
-from runner.hosts.wire import BLOCK, DeadlinePassed, Wire, timed_out
+from runner.hosts.wire import BLOCK, DeadlineError, Wire, timed_out
 
 INPUT_BLOCK = 1024 * 1024
 """Input is counted out in blocks of this size: one `dd` on the host for each."""
@@ -73,7 +73,7 @@ class StreamSession(Session):
         """One block of input; BrokenPipeError if the command has ended."""
         try:
             self.wire.send(b"%d\n" % len(data) + data, self._deadline)
-        except DeadlinePassed:
+        except DeadlineError:
             raise timed_out(self.host, self._label, self.kill()) from None
         except BrokenPipeError:
             self._drainer.join(5.0)
@@ -85,7 +85,7 @@ class StreamSession(Session):
         """Up to `size` bytes of output, empty at its end."""
         try:
             data = self.wire.read(size, self._deadline)
-        except DeadlinePassed:
+        except DeadlineError:
             raise timed_out(self.host, self._label, self.kill()) from None
         if not data:
             self._check_end()
@@ -97,7 +97,7 @@ class StreamSession(Session):
             self._input_open = False
             try:
                 self.wire.send(b"0\n", self._deadline)
-            except (DeadlinePassed, BrokenPipeError):
+            except (DeadlineError, BrokenPipeError):
                 return  # the command's end, or the deadline, is met by whoever reads or finishes
 
     def finish(self, *, check: bool = True) -> Result:
@@ -121,7 +121,7 @@ class StreamSession(Session):
         try:
             while block := self.take(BLOCK):
                 output.feed(block)
-        except OutputTooLong:
+        except OutputLimitError:
             self.kill()
             raise too_long(self.host, self._label, limit) from None
         output.finish()
@@ -169,10 +169,10 @@ class StreamSession(Session):
         try:
             while not self._frames.ended and (data := self.wire.read_errors(self._deadline)):
                 self._frames.feed(data)
-        except OutputTooLong:
+        except OutputLimitError:
             self._too_much = True
             self.wire.stop()
-        except DeadlinePassed:
+        except DeadlineError:
             self.wire.stop()  # whoever reads or finishes meets the same deadline
 
     def _error_line(self, line: str) -> None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from runner.errors import ConnectionLost, TimedOut
-from runner.secret import Secret
 
 BLOCK = 65536
 """Bytes asked for at a time."""
 
 
-class DeadlinePassed(Exception):
+class DeadlineError(Exception):
     """The deadline came before the bytes; what to tell the user is known further up."""
 
 
@@ -24,7 +23,7 @@ class Wire(Protocol):
     """
 
     def send(self, data: bytes, deadline: float) -> None:
-        """All of `data`; DeadlinePassed, or BrokenPipeError if the other side has ended."""
+        """All of `data`; DeadlineError, or BrokenPipeError if the other side has ended."""
         ...
 
     def receive(self, deadline: float) -> tuple[bytes, bytes]:
@@ -86,10 +85,10 @@ class Line(Protocol):
 
 
 def remaining(deadline: float) -> float:
-    """Seconds until `deadline`; DeadlinePassed when there are none."""
+    """Seconds until `deadline`; DeadlineError when there are none."""
     left = deadline - time.monotonic()
     if left <= 0:
-        raise DeadlinePassed
+        raise DeadlineError
     return left
 
 
