@@ -6,6 +6,7 @@ schema, defaults filled in, built. Arguments without any template are built once
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -42,6 +43,11 @@ class Preparer:
         self._written = _without_raw(task.args, self._schema)
         self._is_static = not templar.is_template(self._written)
         self._static: Any = None
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """The variables the task sets whatever their values turn out to be (set_fact: one per argument)."""
+        return tuple(self._task.args) if _says(self._schema, "x-facts") else ()
 
     def args(self, variables: Mapping[str, Any]) -> Any:
         """The `Args` for these variables; TaskFailed if they do not fit the schema once rendered."""
@@ -126,6 +132,9 @@ def _child(schema: Schema, key: object) -> Schema:
         properties = branch.get("properties", NOTHING)
         if key in properties:
             return properties[key]  # type: ignore[no-any-return]  # schemas are JSON
+        for pattern, found in branch.get("patternProperties", NOTHING).items():
+            if re.search(pattern, str(key)):
+                return found  # type: ignore[no-any-return]  # schemas are JSON
     rest = next((b["additionalProperties"] for b in _branches(schema) if "additionalProperties" in b), NOTHING)
     return rest if isinstance(rest, Mapping) else NOTHING
 

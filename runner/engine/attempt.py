@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from runner.engine import results
 from runner.engine.arguments import Preparer
 from runner.engine.conditions import Reader
 from runner.engine.doing import Doing, decide
-from runner.engine.gaps import Gaps, Unknown, Withheld, refuse_gaps, unknown
+from runner.engine.gaps import Gaps, Unknown, Withheld, gaps_named, refuse_gaps, unknown
 from runner.engine.results import Ended
 from runner.engine.step import Stage, Step
 from runner.errors import HostUnreachable, Interrupted, SentraPlayError, TaskFailed
@@ -42,7 +43,7 @@ class Attempt:
         Raises Interrupted, what the journal raises, and bugs.
         """
         started = time.monotonic()
-        ended = guarded(self._whole)
+        ended = self._with_gaps(guarded(self._whole))
         notified: tuple[str, ...] = ()
         bad = ended.status in (Status.FAILED, Status.UNREACHABLE)
         if bad and self._stage.around.interrupted.is_set():
@@ -75,6 +76,7 @@ class Attempt:
             shared_with=shared_with,
             to_rescue=ended.failed and self._step.rescuable,
             partial=ended.partial,
+            unknown_facts=ended.unknown_facts,
             at=self._stage.around.clock(),
         )
 
@@ -123,15 +125,21 @@ class Attempt:
             seen = {**variables, control.loop_var: item, "ansible_loop_var": control.loop_var}
             if control.index_var:
                 seen[control.index_var] = index
-            ended = guarded(lambda seen=seen: self._item(seen))  # type: ignore[misc]  # mypy: default in lambda
+            ended = self._with_gaps(guarded(partial(self._item, seen)))
             own = {control.loop_var: results.plain(item), "ansible_loop_var": control.loop_var}
             ended = replace(ended, result={**ended.result, **own})
             self._tell_item(index, item, ended, seen)
             ends.append(ended)
-            variables.update(ended.facts)
+            variables.update({**ended.facts, **gaps_named(ended.unknown_facts)})
             if ended.status is Status.UNREACHABLE:
                 break
         return ends
+
+    def _with_gaps(self, ended: Ended) -> Ended:
+        """What an unknown task would set is unknown too."""
+        if ended.status is not Status.UNKNOWN or ended.facts or ended.unknown_facts:
+            return ended
+        return replace(ended, unknown_facts=self._preparer.facts)
 
     def _tell_item(self, index: int, item: object, ended: Ended, seen: Variables) -> None:
         label = guarded_text(lambda: self._reader.text(self._task.loop_control.label, seen, default=str(item)))
@@ -206,7 +214,7 @@ class Attempt:
         seen = {**variables, **ended.facts}
         if self._task.register:
             name = self._task.register
-            seen[name] = Gaps(ended.result, lambda: unknown(name)) if ended.partial else ended.result
+            seen[name] = Gaps(ended.result, partial(unknown, name)) if ended.partial else ended.result
         return seen
 
     def _is_ignored(self, status: Status) -> bool:

@@ -7,8 +7,9 @@ empty text or `***`, would send a recovery down the wrong branch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn
 
 from runner.errors import SentraPlayError, TaskFailed
@@ -97,14 +98,19 @@ class Gaps(dict[str, Any]):
     __hash__ = None
 
 
+def gaps_named(names: Iterable[str]) -> dict[str, Gaps]:
+    """Variables that in check mode are known to be set, but not to what."""
+    return {name: Gaps({}, partial(unknown, name)) for name in names}
+
+
 def without_secrets(value: object, name: str) -> object:
     """What of a masked `value` can be relied on: everything that holds a mask becomes a gap."""
     if isinstance(value, Mapping):
         kept = {key: without_secrets(item, f"{name}.{key}") for key, item in value.items() if not _is_masked(item)}
-        return kept if len(kept) == len(value) else Gaps(kept, lambda: withheld(name))
+        return kept if len(kept) == len(value) else Gaps(kept, partial(withheld, name))
     if isinstance(value, list):
         return [without_secrets(item, f"{name}[{index}]") for index, item in enumerate(value)]
-    return Gaps({}, lambda: withheld(name)) if _is_masked(value) else value
+    return Gaps({}, partial(withheld, name)) if _is_masked(value) else value
 
 
 def _is_masked(value: object) -> bool:

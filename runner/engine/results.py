@@ -31,6 +31,7 @@ class Ended:
     diff: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     partial: bool = False
+    unknown_facts: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -48,8 +49,8 @@ def acted(outcome: Outcome, show_diff: bool) -> Ended:
 def previewed(change: Change, show_diff: bool) -> Ended:
     """The end of a `preview`. What is not needed is known in full; of the rest, only what is said."""
     data = _data(change.data)
-    known = {} if change.needed is None else {"changed": change.needed}
-    result = {"failed": False, **known, **_lines(data), **data}
+    known = {} if change.needed is None else {"changed": change.needed, "failed": False}
+    result = {**known, **_lines(data), **data}
     status = {True: Status.CHANGED, False: Status.OK, None: Status.UNKNOWN}[change.needed]
     return Ended(
         status,
@@ -133,6 +134,7 @@ def of_loop(items: Iterable[Ended]) -> Ended:
         diff="\n".join(item.diff for item in ended if item.diff),
         facts=facts,
         partial=any(item.partial for item in ended),
+        unknown_facts=tuple(name for item in ended for name in item.unknown_facts),
     )
 
 

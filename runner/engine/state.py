@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from runner.engine.gaps import Gaps, unknown, withheld, without_secrets
+from runner.engine.gaps import Gaps, gaps_named, unknown, withheld, without_secrets
 from runner.errors import ExitCode
 from runner.events import (
     Event,
@@ -95,6 +96,7 @@ class RunState:
     def _learn(self, host: str, event: TaskFinished) -> None:
         known = self.values.setdefault(host, {})
         known.update(_facts(event))
+        known.update(gaps_named(event.unknown_facts))
         if event.registered:
             known[event.registered] = _registered(event)
 
@@ -150,7 +152,7 @@ def _facts(event: TaskFinished) -> Mapping[str, Any]:
 def _registered(event: TaskFinished) -> object:
     name, result = event.registered, event.result
     if event.withheld and "censored" in result:
-        return Gaps({key: value for key, value in result.items() if key != "censored"}, lambda: withheld(name))
+        return Gaps({key: value for key, value in result.items() if key != "censored"}, partial(withheld, name))
     if event.partial:
-        return Gaps(result, lambda: unknown(name))
+        return Gaps(result, partial(unknown, name))
     return without_secrets(result, name) if event.withheld else result

@@ -69,7 +69,7 @@ class Scope(Mapping[str, object]):
         """A stored value as templates see it: text rendered, containers ready to render what is read from them."""
         if isinstance(raw, TemplateText):
             value = self._render(raw, self)
-        elif isinstance(raw, dict):
+        elif type(raw) is dict:
             value = LazyMapping(raw, self) if _holds_template(raw) else raw
         elif isinstance(raw, list):
             value = LazyList(raw, self) if _holds_template(raw) else raw
@@ -166,7 +166,8 @@ class HostVariables(Mapping[str, Mapping[str, object]]):
 def _holds_template(value: object) -> bool:
     if isinstance(value, TemplateText):
         return True
-    if isinstance(value, dict):
+    # Exactly a dict: one that is more (a result with unknown parts) holds no text somebody wrote.
+    if type(value) is dict:
         return any(_holds_template(item) for item in value.values())
     if isinstance(value, list):
         return any(_holds_template(item) for item in cast(list[object], value))

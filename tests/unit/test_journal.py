@@ -69,7 +69,7 @@ EVENTS: dict[type[Event], st.SearchStrategy[Any]] = {
     TaskFinished: st.builds(
         TaskFinished,
         *(text, text, text, st.sampled_from(Status), data, number, text, text, data, names, text, text),
-        *(st.integers(), st.booleans(), names, st.booleans(), st.booleans(), st.booleans()),
+        *(st.integers(), st.booleans(), names, st.booleans(), st.booleans(), names, st.booleans()),
         **at,
     ),
     TaskInterrupted: st.builds(TaskInterrupted, text, text, text, **at),

@@ -1,0 +1,407 @@
+"""One task: when, register, loops, until, what counts as changed and failed, as whom and where."""
+
+from __future__ import annotations
+
+import pytest
+
+from runner.errors import ExitCode
+from runner.events import AttemptFailed, ItemFinished, OutputLine, Status, TaskStarted
+from tests.support.stage import Call, Stage
+
+
+def one(task: str, play: str = "") -> str:
+    """A playbook of one play with these tasks (their text starts in column 0)."""
+    body = "\n".join(f"    {line}" for line in task.strip("\n").splitlines())
+    more = "\n".join(f"  {line}" for line in play.strip("\n").splitlines())
+    return f"- hosts: all\n{more}\n  tasks:\n{body}\n"
+
+
+def test_a_task_reports_what_it_changed(stage: Stage) -> None:
+    run = stage.run(one("- {name: t, command: changed hello}\n- {name: u, command: ok}"))
+    assert run.code == ExitCode.OK
+    assert (run.status("t"), run.status("u")) == (Status.CHANGED, Status.OK)
+    assert run.result("t") == {
+        "changed": True,
+        "failed": False,
+        "rc": 0,
+        "stdout": "hello",
+        "stdout_lines": ["hello"],
+    }
+
+
+def test_the_start_is_told_once_for_all_hosts_before_any_effect(stage: Stage) -> None:
+    stage.hosts("a", "b", "c")
+    seen: list[int] = []
+    run = stage.run(one("- {name: t, command: ok}"), publish=lambda event: seen.append(len(stage.scripted.calls)))
+    (started,) = [index for index, event in enumerate(run.events) if isinstance(event, TaskStarted)]
+    assert run.events[started].hosts == ("a", "b", "c")  # type: ignore[attr-defined]  # it is a TaskStarted
+    assert seen[started] == 0
+
+
+def test_when_decides_for_each_host(stage: Stage) -> None:
+    stage.hosts("a", "b")
+    run = stage.run(one("- {name: t, command: ok, when: inventory_hostname == 'a'}"))
+    assert (run.status("t", "a"), run.status("t", "b")) == (Status.OK, Status.SKIPPED)
+    assert run.result("t", "b")["false_condition"] == "inventory_hostname == 'a'"
+    assert run.recap("b").skipped == 1
+
+
+def test_every_condition_of_a_list_must_hold(stage: Stage) -> None:
+    run = stage.run(one("- {name: t, command: ok, when: [true, 1 == 2, nothing.here]}"))
+    assert run.status("t") is Status.SKIPPED
+    assert run.result("t")["false_condition"] == "1 == 2"
+
+
+def test_a_condition_that_is_neither_true_nor_false_fails(stage: Stage) -> None:
+    run = stage.run(one("- {name: t, command: ok, when: \"'text'\"}"))
+    assert run.status("t") is Status.FAILED
+    assert run.calls == []
+
+
+def test_register_holds_the_result_for_later_tasks(stage: Stage) -> None:
+    run = stage.run(
+        one(
+            """
+- {name: t, command: changed hello, register: said}
+- {name: u, command: "ok {{ said.stdout }} {{ said.stdout_lines | length }}", when: said is changed}
+"""
+        )
+    )
+    assert run.cmds() == ["changed hello", "ok hello 1"]
+
+
+def test_a_skipped_task_registers_that_it_was_skipped(stage: Stage) -> None:
+    run = stage.run(
+        one(
+            """
+- {name: t, command: ok, when: false, register: said}
+- {name: u, command: ok, when: said is skipped}
+"""
+        )
+    )
+    assert run.status("u") is Status.OK
+
+
+def test_what_a_host_answered_is_never_run_as_a_template(stage: Stage) -> None:
+    run = stage.run(
+        one(
+            """
+- {name: t, command: "ok {{ '{{' }} 6 * 7 {{ '}}' }}", register: said}
+- {name: u, command: "ok {{ said.stdout }}"}
+- {name: v, set_fact: {copy: "{{ said.stdout }}"}}
+- {name: w, command: "ok {{ copy }}"}
+- {name: x, command: "ok {{ item }}", loop: "{{ said.stdout_lines }}"}
+"""
+        )
+    )
+    assert set(run.cmds()) == {"ok {{ 6 * 7 }}"}
+
+
+def test_an_undefined_variable_fails_the_task_on_that_host_only(stage: Stage) -> None:
+    stage.hosts("a", "b", a={"word": "hi"})
+    run = stage.run(one("- {name: t, command: 'ok {{ hostvars[inventory_hostname].word }}'}\n- {name: u, command: ok}"))
+    assert run.code == ExitCode.HOSTS_FAILED
+    assert (run.status("t", "a"), run.status("t", "b")) == (Status.OK, Status.FAILED)
+    assert [event.host for event in run.ends("u")] == ["a"]
+
+
+def test_arguments_that_do_not_fit_once_rendered_fail_with_the_reason(stage: Stage) -> None:
+    run = stage.run(one("- {name: t, assert: {that: true, quiet: '{{ [1, 2] }}'}}"))
+    assert run.status("t") is Status.FAILED
+    assert "arguments of assert" in run.end("t").message
+
+
+# Loops
+
+
+def test_a_loop_runs_for_every_item_in_order(stage: Stage) -> None:
+    run = stage.run(one("- {name: t, command: 'ok {{ item }}', loop: [x, y, z], register: said}"))
+    assert run.cmds() == ["ok x", "ok y", "ok z"]
+    assert [one["item"] for one in run.result("t")["results"]] == ["x", "y", "z"]
+    assert [event.label for event in run.events if isinstance(event, ItemFinished)] == ["x", "y", "z"]
+
+
+def test_loop_control_names_the_variables_and_the_label(stage: Stage) -> None:
+    run = stage.run(
+        one(
+            """
+- name: t
+  command: "ok {{ which.name }} {{ number }}"
+  loop: [{name: x}, {name: y}]
+  loop_control: {loop_var: which, index_var: number, label: "{{ which.name }}!"}
+"""
+        )
+    )
+    assert run.cmds() == ["ok x 0", "ok y 1"]
+    assert [event.label for event in run.events if isinstance(event, ItemFinished)] == ["x!", "y!"]
+    assert run.result("t")["results"][0]["ansible_loop_var"] == "which"
+
+
+def test_a_failed_item_fails_the_task_after_the_other_items(stage: Stage) -> None:
+    run = stage.run(one("- {name: t, command: '{{ item }}', loop: [ok 1, fail 2, ok 3]}"))
+    assert run.cmds() == ["ok 1", "fail 2", "ok 3"]
+    assert run.status("t") is Status.FAILED
+    assert [one["failed"] for one in run.result("t")["results"]] == [False, True, False]
+
+
+def test_when_is_asked_for_every_item(stage: Stage) -> None:
+    run = stage.run(one("- {name: t, command: 'ok {{ item }}', loop: [1, 2, 3], when: item != 2}"))
+    assert run.cmds() == ["ok 1", "ok 3"]
+    assert run.status("t") is Status.OK
+
+
+def test_a_loop_whose_items_are_all_skipped_is_skipped(stage: Stage) -> None:
+    run = stage.run(one("- {name: t, command: 'ok {{ item }}', loop: [1, 2], when: item > 5}"))
+    assert run.status("t") is Status.SKIPPED
+
+
+def test_a_loop_over_nothing_is_skipped(stage: Stage) -> None:
+    assert stage.run(one("- {name: t, command: ok, loop: []}")).status("t") is Status.SKIPPED
+
+
+def test_what_a_loop_is_over_need_not_exist_where_the_task_is_not_wanted(stage: Stage) -> None:
+    run = stage.run(one("- {name: t, command: ok, loop: '{{ hostvars.a.missing }}', when: 1 == 2}"))
+    assert run.status("t") is Status.SKIPPED
+
+
+def test_a_loop_over_what_is_no_list_fails_with_a_hint(stage: Stage) -> None:
+    run = stage.run(one("- {name: t, command: ok, loop: '{{ {1: 2} }}'}"))
+    assert run.status("t") is Status.FAILED
+    assert "dict2items" in run.end("t").hint
+
+
+def test_a_fact_set_in_a_loop_is_seen_by_the_next_item(stage: Stage) -> None:
+    run = stage.run(
+        one(
+            """
+- {name: t, set_fact: {sum: "{{ (sum | default([])) + [item] }}"}, loop: [1, 2, 3]}
+- {name: u, debug: {var: sum}}
+"""
+        )
+    )
+    assert run.result("u")["sum"] == [1, 2, 3]
+
+
+# until
+
+
+def test_until_tries_again_until_it_holds(stage: Stage) -> None:
+    run = stage.run(one("- {name: t, command: flaky 2, register: said, until: said is success, retries: 5, delay: 0}"))
+    assert run.status("t") is Status.OK
+    assert run.result("t")["attempts"] == 3
+    assert [event.attempt for event in run.events if isinstance(event, AttemptFailed)] == [1, 2]
+
+
+def test_retries_that_run_out_fail_the_task(stage: Stage) -> None:
+    run = stage.run(one("- {name: t, command: ok, register: said, until: said.rc == 5, retries: 2, delay: 0}"))
+    assert run.status("t") is Status.FAILED
+    assert len(run.calls) == 3
+    assert run.result("t")["attempts"] == 2
+
+
+def test_retries_alone_mean_until_it_does_not_fail(stage: Stage) -> None:
+    run = stage.run(one("- {name: t, command: flaky 1, retries: 1, delay: 0}"))
+    assert run.status("t") is Status.OK
+
+
+def test_until_without_retries_tries_three_times_more(stage: Stage) -> None:
+    run = stage.run(one("- {name: t, command: fail, register: said, until: said is success, delay: 0}"))
+    assert len(run.calls) == 4
+
+
+# changed_when, failed_when, ignore_*
+
+
+def test_changed_when_decides_what_counts_as_changed(stage: Stage) -> None:
+    run = stage.run(
+        one(
+            """
+- {name: t, command: changed, changed_when: false}
+- {name: u, command: ok new, register: said, changed_when: said.stdout == 'new'}
+"""
+        )
+    )
+    assert (run.status("t"), run.status("u")) == (Status.OK, Status.CHANGED)
+
+
+def test_failed_when_can_fail_what_went_well(stage: Stage) -> None:
+    run = stage.run(one("- {name: t, command: ok ERROR, register: said, failed_when: \"'ERROR' in said.stdout\"}"))
+    assert run.status("t") is Status.FAILED
+    assert run.result("t")["failed_when_result"] is True
+    assert run.code == ExitCode.HOSTS_FAILED
+
+
+def test_failed_when_can_accept_what_failed(stage: Stage) -> None:
+    run = stage.run(one("- {name: t, command: fail, register: said, failed_when: said.rc > 1}"))
+    assert run.status("t") is Status.OK
+    assert run.result("t")["rc"] == 1
+
+
+def test_every_condition_of_failed_when_must_hold(stage: Stage) -> None:
+    assert stage.run(one("- {name: t, command: fail, failed_when: [true, false]}")).status("t") is Status.OK
+
+
+def test_an_ignored_failure_lets_the_host_go_on(stage: Stage) -> None:
+    run = stage.run(
+        one(
+            """
+- {name: t, command: fail, ignore_errors: true, register: said}
+- {name: u, command: ok, when: said is failed}
+"""
+        )
+    )
+    assert (run.status("t"), run.status("u")) == (Status.IGNORED, Status.OK)
+    assert run.code == ExitCode.OK
+    assert (run.recap().ok, run.recap().ignored, run.recap().failed) == (2, 1, 0)
+
+
+def test_ignore_errors_does_not_cover_a_lost_host(stage: Stage) -> None:
+    run = stage.run(one("- {name: t, command: gone, ignore_errors: true}\n- {name: u, command: ok}"))
+    assert run.status("t") is Status.UNREACHABLE
+    assert run.code == ExitCode.UNREACHABLE
+    assert run.ends("u") == []
+
+
+def test_ignore_unreachable_lets_the_host_go_on(stage: Stage) -> None:
+    run = stage.run(one("- {name: t, command: gone, ignore_unreachable: true}\n- {name: u, command: ok}"))
+    assert (run.status("t"), run.status("u")) == (Status.IGNORED, Status.OK)
+    assert run.code == ExitCode.OK
+
+
+def test_a_failed_verification_has_its_own_exit_code(stage: Stage) -> None:
+    stage.hosts("a", "b")
+    run = stage.run(one("- {name: t, command: \"{{ 'refute' if inventory_hostname == 'a' else 'fail' }}\"}"))
+    assert run.code == ExitCode.VERIFICATION_FAILED
+
+
+def test_a_failure_outweighs_an_unreachable_host(stage: Stage) -> None:
+    stage.hosts("a", "b")
+    run = stage.run(one("- {name: t, command: \"{{ 'gone' if inventory_hostname == 'a' else 'fail' }}\"}"))
+    assert run.code == ExitCode.HOSTS_FAILED
+
+
+def test_a_failure_tells_why_and_what_to_do(stage: Stage) -> None:
+    end = stage.run(one("- {name: t, command: fail disk}")).end("t")
+    assert (end.message, end.hint, end.result["stderr"]) == ("failed: disk", "try harder", "disk")
+
+
+def test_a_bug_of_ours_is_not_a_failure_of_the_host(stage: Stage) -> None:
+    stage.hosts("a", "b")
+    events: list[object] = []
+    playbook = one("- {name: t, command: \"{{ 'bug' if inventory_hostname == 'a' else 'ok' }}\"}")
+    with pytest.raises(ZeroDivisionError):
+        stage.run(playbook, publish=events.append)
+    assert [event.host for event in events if getattr(event, "status", None)] == ["b"]  # type: ignore[attr-defined]
+
+
+# Where and as whom
+
+
+def test_become_acts_as_another_user(stage: Stage) -> None:
+    run = stage.run(
+        one(
+            """
+- {name: t, command: ok 1}
+- {name: u, command: ok 2, become: true}
+- {name: v, command: ok 3, become: true, become_user: postgres}
+- {name: w, command: ok 4, become_user: postgres}
+"""
+        )
+    )
+    assert [(call.cmd, call.become) for call in run.calls] == [
+        ("ok 1", ""),
+        ("ok 2", "root"),
+        ("ok 3", "postgres"),
+        ("ok 4", ""),
+    ]
+
+
+def test_the_inventory_can_ask_for_become_and_a_task_can_decline(stage: Stage) -> None:
+    stage.hosts("a", a={"ansible_become": "true", "ansible_become_user": "admin"})
+    run = stage.run(one("- {name: t, command: ok 1}\n- {name: u, command: ok 2, become: false}"))
+    assert [call.become for call in run.calls] == ["admin", ""]
+
+
+def test_a_delegated_task_runs_elsewhere_with_its_hosts_variables(stage: Stage) -> None:
+    stage.hosts("a", "b", b={"ansible_become": "true"})
+    run = stage.run(one("- {name: t, command: 'ok {{ inventory_hostname }}', delegate_to: b}"))
+    assert set(run.calls) == {Call("ok a", "b", "root"), Call("ok b", "b", "root")}
+    assert {event.host for event in run.ends("t")} == {"a", "b"}
+
+
+def test_environments_add_up_and_the_innermost_wins(stage: Stage) -> None:
+    run = stage.run(
+        one(
+            "- {name: t, command: ok, environment: {TWO: '{{ 1 + 1 }}', ONE: inner}}",
+            play="environment: {ONE: outer, ZERO: z}",
+        )
+    )
+    assert dict(run.calls[0].env) == {"ZERO": "z", "ONE": "inner", "TWO": "2"}
+
+
+def test_a_task_that_takes_too_long_fails(stage: Stage) -> None:
+    run = stage.run(one("- {name: t, command: sleep 30, timeout: 0.05}"))
+    assert run.status("t") is Status.FAILED
+    assert "timeout" in run.end("t").hint
+
+
+def test_output_is_shown_while_it_comes(stage: Stage) -> None:
+    run = stage.run(one("- {name: t, command: ok hello}"))
+    assert [event.text for event in run.events if isinstance(event, OutputLine)] == ["hello"]
+
+
+def test_names_are_rendered_where_they_can_be(stage: Stage) -> None:
+    run = stage.run(one("- {name: 'on {{ word }}', vars: {word: this}, command: ok}"))
+    assert [event.name for event in run.ends()] == ["on this"]
+
+
+def test_tags_select_tasks(stage: Stage) -> None:
+    playbook = one(
+        """
+- {command: ok 1, tags: [x]}
+- {command: ok 2}
+- {command: ok 3, tags: [always]}
+- {command: ok 4, tags: [never, y]}
+- {block: [{command: ok 5}], tags: x}
+"""
+    )
+    assert stage.run(playbook).cmds() == ["ok 1", "ok 2", "ok 3", "ok 5"]
+    assert stage.run(playbook, tags=("x",)).cmds() == ["ok 1", "ok 3", "ok 5"]
+    assert stage.run(playbook, skip_tags=("x",)).cmds() == ["ok 2", "ok 3"]
+    assert stage.run(playbook, tags=("y",)).cmds() == ["ok 3", "ok 4"]
+
+
+# run_once
+
+
+def test_run_once_runs_on_one_host_and_all_know_its_result(stage: Stage) -> None:
+    stage.hosts("a", "b", "c")
+    run = stage.run(
+        one(
+            """
+- {name: t, command: ok hello, run_once: true, register: said}
+- {name: u, command: "ok {{ said.stdout }} {{ inventory_hostname }}"}
+"""
+        )
+    )
+    assert sorted(run.cmds()) == ["ok hello", "ok hello a", "ok hello b", "ok hello c"]
+    assert run.end("t").shared_with == ("b", "c")
+
+
+def test_a_failed_run_once_fails_every_host(stage: Stage) -> None:
+    stage.hosts("a", "b")
+    run = stage.run(one("- {name: t, command: fail, run_once: true}\n- {name: u, command: ok}"))
+    assert run.ends("u") == []
+    assert run.code == ExitCode.HOSTS_FAILED
+
+
+def test_facts_of_run_once_are_everybodys(stage: Stage) -> None:
+    stage.hosts("a", "b")
+    run = stage.run(one("- {name: t, set_fact: {x: 5}, run_once: true}\n- {name: u, command: 'ok {{ x }}'}"))
+    assert run.cmds() == ["ok 5", "ok 5"]
+
+
+def test_run_once_with_a_loop_and_delegation(stage: Stage) -> None:
+    stage.hosts("a", "b", "c")
+    run = stage.run(one("- {name: t, command: 'ok {{ item }}', loop: [1, 2], run_once: true, delegate_to: c}"))
+    assert [(call.cmd, call.machine) for call in run.calls] == [("ok 1", "c"), ("ok 2", "c")]
