@@ -172,17 +172,17 @@ class S3Repository:
         return Address(Secret(url), "GET")
 
     def sweep(self, older_than: timedelta) -> int:
-        """Aborts uploads begun, and last added to, longer ago than `older_than`."""
         limit = datetime.now(UTC) - older_than
         swept = 0
         with self._explained("sweeping unfinished uploads"):
             pages = self._client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self._settings.bucket, Prefix=self._prefix
             )
-            stale = [item for page in pages for item in page.get("Uploads", ()) if item["Initiated"] < limit]
-            for item in stale:
+            listed = [item for page in pages for item in page.get("Uploads", ())]
+            for item in listed:
                 upload = MultipartUpload.found(self._client, self._settings.bucket, item, self._errors, self.describe())
-                if upload.last_touched() < limit:
+                touched = upload.last_touched(item["Initiated"])
+                if touched is not None and touched < limit:
                     upload.abort()
                     swept += 1
         return swept

@@ -16,6 +16,7 @@ from runner.secret import Secret
 
 _ADDRESS_LIFETIME: Final = timedelta(minutes=15)
 _BLOCK: Final = 1024 * 1024
+_PLAUSIBLE: Final = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 def content_md5(data: bytes) -> str:
@@ -109,13 +110,13 @@ class MultipartUpload:
                 if code_of(error) not in {"NoSuchUpload", "404"}:
                     raise
 
-    def last_touched(self) -> datetime:
-        """When the newest part was stored; the beginning of time if there is none."""
-        newest = datetime.min.replace(tzinfo=UTC)
+    def last_touched(self, begun: datetime) -> datetime | None:
+        """When it was begun or its newest part was stored; None if the store does not know."""
+        # Some stores do not keep when an upload was begun and say some date of long ago.
+        times = [begun] if begun > _PLAUSIBLE else []
         for page in self._client.get_paginator("list_parts").paginate(**self._target):
-            for part in page.get("Parts", ()):
-                newest = max(newest, part["LastModified"])
-        return newest
+            times += [part["LastModified"] for part in page.get("Parts", ())]
+        return max(times, default=None)
 
     def _check(self, parts: Sequence[SentPart]) -> None:
         numbers = [sent.part.number for sent in parts]
