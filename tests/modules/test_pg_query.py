@@ -196,21 +196,21 @@ def test_another_number_of_rows_than_expected_is_a_failed_verification(bench: Pg
 @pytest.mark.parametrize(
     ("assertion", "complaint"),
     [
-        ({"sql": "SELECT 5", "equals": 6}, "5 instead of 6"),
-        ({"sql": "SELECT 5", "at_least": 6}, "at least 6"),
-        ({"sql": "SELECT 5", "at_most": 4}, "at most 4"),
-        ({"sql": "SELECT 1 = 2"}, "False instead of true"),
-        ({"sql": "SELECT 'yes'"}, "'yes' instead of true"),
-        ({"sql": "SELECT NULL", "at_least": 0}, "None instead of at least 0"),
-        ({"sql": "SELECT 'x'", "equals": None}, "'x' instead of None"),
-        ({"sql": "SELECT count(*) FROM no_such_table", "equals": 0}, "does not exist"),
+        ({"query": "SELECT 5", "equals": 6}, "5 instead of 6"),
+        ({"query": "SELECT 5", "at_least": 6}, "at least 6"),
+        ({"query": "SELECT 5", "at_most": 4}, "at most 4"),
+        ({"query": "SELECT 1 = 2"}, "False instead of true"),
+        ({"query": "SELECT 'yes'"}, "'yes' instead of true"),
+        ({"query": "SELECT NULL", "at_least": 0}, "None instead of at least 0"),
+        ({"query": "SELECT 'x'", "equals": None}, "'x' instead of None"),
+        ({"query": "SELECT count(*) FROM no_such_table", "equals": 0}, "does not exist"),
     ],
 )
 def test_an_assertion_that_does_not_hold_is_a_failed_verification(
     bench: PgBench, assertion: dict[str, object], complaint: str
 ) -> None:
     with pytest.raises(VerificationFailed, match=complaint):
-        bench.apply("pg_query", database="postgres", assertions=[{"sql": "SELECT true"}, assertion])
+        bench.apply("pg_query", database="postgres", assertions=[{"query": "SELECT true"}, assertion])
 
 
 def test_every_broken_assertion_is_named(bench: PgBench) -> None:
@@ -218,13 +218,13 @@ def test_every_broken_assertion_is_named(bench: PgBench) -> None:
         bench.apply(
             "pg_query",
             database="postgres",
-            assertions=[{"name": "one", "sql": "SELECT false"}, {"name": "two", "sql": "SELECT false"}],
+            assertions=[{"name": "one", "query": "SELECT false"}, {"name": "two", "query": "SELECT false"}],
         )
     assert caught.value.data["failed_assertions"] == ["one", "two"]
 
 
 def test_assertions_that_hold_give_their_values(bench: PgBench) -> None:
-    assertions = [{"name": "n", "sql": "SELECT 5", "at_least": 1}, {"sql": "SELECT NULL", "equals": None}]
+    assertions = [{"name": "n", "query": "SELECT 5", "at_least": 1}, {"query": "SELECT NULL", "equals": None}]
     data = bench.apply("pg_query", database="postgres", assertions=assertions).data
     assert [one["value"] for one in data["assertions"]] == [5, None]  # type: ignore[attr-defined]  # a list of dicts
 
@@ -233,7 +233,7 @@ def test_an_assertion_cannot_write(bench: PgBench) -> None:
     with bench.server.disposable_database() as name:
         bench.server.query(name, "CREATE TABLE t AS SELECT 1 AS x")
         with pytest.raises(VerificationFailed, match="read-only"):
-            writes = {"sql": "WITH d AS (DELETE FROM t RETURNING 1) SELECT count(*) FROM d", "equals": 1}
+            writes = {"query": "WITH d AS (DELETE FROM t RETURNING 1) SELECT count(*) FROM d", "equals": 1}
             bench.apply("pg_query", database=name, assertions=[writes])
         assert bench.server.query(name, "SELECT count(*) FROM t") == [(1,)]
 

@@ -16,9 +16,9 @@ _TIMEOUT: Final = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class SqlAssertion:
-    """`sql` gives one value. With no comparison it must be true; `equal_to` counts only if `compares`."""
+    """`query` gives one value. With no comparison it must be true; `equal_to` counts only if `compares`."""
 
-    sql: str
+    query: str
     name: str
     compares: bool
     equal_to: object
@@ -29,8 +29,8 @@ class SqlAssertion:
     def of(cls, given: Mapping[str, Any]) -> SqlAssertion:
         """From what the schema's `assertions` hold: there `equals: null` is a comparison, and none is none."""
         return cls(
-            sql=given["sql"],
-            name=given.get("name") or " ".join(given["sql"].split()),
+            query=given["query"],
+            name=given.get("name") or " ".join(given["query"].split()),
             compares="equals" in given,
             equal_to=given.get("equals"),
             at_least=given.get("at_least"),
@@ -66,7 +66,7 @@ def check(database: Database, assertions: Sequence[Mapping[str, object]]) -> lis
 
 def _checked(database: Database, assertion: SqlAssertion) -> dict[str, object]:
     try:
-        value = _value(database, assertion.sql)
+        value = _value(database, assertion.query)
         complaint = assertion.complaint(value)
     except SqlFailed as error:
         value, complaint = None, error.message
