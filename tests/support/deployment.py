@@ -104,11 +104,11 @@ class NativeService:
             return contents(connection)
 
     def files(self) -> dict[str, tuple[int, int, bytes]]:
-        """Mode, owner and content of every file."""
+        """Mode, owner and content of every file; not files_restore's own notes, which say what it may roll back."""
         return {
             str(path.relative_to(self.root)): (path.stat().st_mode, path.stat().st_uid, path.read_bytes())
             for path in sorted(self.root.rglob("*"))
-            if path.is_file()
+            if path.is_file() and not any(part.endswith(".sentraplay") for part in path.parts)
         }
 
 
