@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -112,7 +113,8 @@ class Machine:
             [*spaces, str(STACK / "boot.sh"), *map(str, places)],
             log=self.directory / "boot.log",
             env={"PATH": PATH},
-            grace=1,
+            # The first process of a PID namespace takes all others with it; anything gentler is ignored by unshare.
+            stop_signal=signal.SIGKILL,
         )
         unshare = self._keeper.pid
         wait_until(f"{self.name}: first process", lambda: bool(self._still_on() and descendants(unshare)), 10)
