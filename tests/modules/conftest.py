@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,9 +33,26 @@ def controller(tmp_path: Path) -> Path:
     return directory
 
 
-@pytest.fixture
-def bench(target: Path, controller: Path) -> Iterator[Bench]:
-    """Modules against this machine itself."""
+@pytest.fixture(scope="session")
+def busybox(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the programs of a small system: busybox for everything, its shell too, and curl."""
+    program, curl = shutil.which("busybox"), shutil.which("curl")
+    if program is None or curl is None:
+        pytest.skip("busybox or curl is not installed")
+    directory = tmp_path_factory.mktemp("busybox")
+    for applet in subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout.split():
+        (directory / applet).symlink_to(program)
+    (directory / "curl").symlink_to(curl)
+    return directory
+
+
+@pytest.fixture(params=["coreutils", "busybox"])
+def bench(
+    request: pytest.FixtureRequest, target: Path, controller: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Bench]:
+    """Modules against this machine itself, with its own programs and with those of busybox alone."""
+    if request.param == "busybox":
+        monkeypatch.setenv("PATH", str(request.getfixturevalue("busybox")))
     host = open_local("localhost")
     run = RunInfo(id="r1", playbook="site.yml", git_commit="", check=False, diff=True, resumed=False)
     yield Bench(At(host, Templar([controller], Redactor()), controller, run), target)

@@ -141,7 +141,13 @@ def _inside(member: Any, schema: Schema, where: str) -> Iterator[str]:
         if isinstance(schema.get("additionalProperties"), Mapping):
             yield from _types(get_args(member)[1], schema["additionalProperties"], f"{where}.*")
     elif is_dataclass(member) and isinstance(member, type):
-        yield from disagreements(member, schema, where)
+        yield from disagreements(member, _branch_of_mappings(schema), where)
+
+
+def _branch_of_mappings(schema: Schema) -> Schema:
+    """The alternative that allows a mapping, where there are alternatives."""
+    branches = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
+    return next((branch for branch in branches if branch.get("type") == "object"), schema)
 
 
 def _main(member: Any) -> set[str]:
@@ -193,3 +199,5 @@ def properties_of(schema: Schema, where: str) -> Iterator[tuple[str, Schema]]:
             yield from properties_of(one, f"{where}.{name}")
             if isinstance(one.get("items"), Mapping):
                 yield from properties_of(one["items"], f"{where}.{name}[]")
+    for branch in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        yield from properties_of(branch, where)

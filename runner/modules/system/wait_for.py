@@ -22,7 +22,11 @@ host=$1 port=$2 limit=$3
 if command -v bash >/dev/null 2>&1; then
   timeout "$limit" bash -c 'exec 3<>"/dev/tcp/$1/$2"' sh "$host" "$port" 2>/dev/null && exit 0
 elif command -v nc >/dev/null 2>&1; then
-  nc -z -w "$limit" "$host" "$port" </dev/null >/dev/null 2>&1 && exit 0
+  # The nc of busybox may lack -z, but runs a program once it is connected.
+  case $(nc --help 2>&1) in
+    *BusyBox*) nc -w "$limit" "$host" "$port" -e true </dev/null >/dev/null 2>&1 && exit 0;;
+    *) nc -z -w "$limit" "$host" "$port" </dev/null >/dev/null 2>&1 && exit 0;;
+  esac
 else
   exit 3
 fi
