@@ -103,7 +103,7 @@ class _Restore:
         begun = monotonic()
         known = marker.survey(self.maintenance)
         if done := _is_done(known, self.args.database, self.at.run.id, self.dump):
-            return Outcome(False, self._data(done.replaced, "", {}))
+            return Outcome(False, self._done(done, known.get(done.replaced)))
         self._check(known)
         live = catalog.properties(self.maintenance.rows, self.args.database)
         proof = self._reusable(known)
@@ -113,6 +113,13 @@ class _Restore:
         replaced, keep_until = self._swap(live)
         self._tidy()
         return Outcome(True, {**self._data(replaced, keep_until, proof), "seconds": round(monotonic() - begun, 3)})
+
+    def _done(self, mark: Marker, kept: Marked | None) -> dict[str, object]:
+        """The result again; rows are the recorded ones, which were compared before the swap."""
+        counts = dict(self.dump.manifest.row_counts or {})
+        keep_until = kept.marker.keep_until if kept and kept.marker else ""
+        proof = {"row_counts": counts, "rows": sum(counts.values()), "assertions": [], "roles_created": []}
+        return self._data(mark.replaced, keep_until, proof)
 
     def _check(self, known: Mapping[str, Marked]) -> None:
         """Everything that would stop the swap is found before hours go into the restore."""
@@ -150,7 +157,8 @@ class _Restore:
         side = known.get(self.side)
         if side is None or side.marker is None or not side.marker.proved:
             return None
-        return restoring.prove(self.server.database(self.side), self.dump, self.args.assertions)
+        proof = restoring.prove(self.server.database(self.side), self.dump, self.args.assertions)
+        return {**proof, "roles_created": []}
 
     def _build(self, live: Properties | None) -> dict[str, object]:
         """The side database: restored, analysed, compared, proved. On any failure it is gone again."""
