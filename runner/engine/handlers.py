@@ -39,6 +39,8 @@ class Handlers:
         A handler notified by a later one stays pending for the next flush, as in Ansible.
         """
         fallen: Falls = {}
+        if not self._play.handlers:
+            return fallen
         for handler in self._play.handlers:
             standing = [host for host in hosts if host not in fallen]
             fallen |= self._run(walk, handler, point, standing, scope)

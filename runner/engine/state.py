@@ -40,9 +40,10 @@ class Fatal:
 class RunState:
     """`ends` are the recorded ends of tasks; `values` what is registered and the facts, by host.
 
-    `pending` are the paths of notified handlers that have not run, by host; False if, in check mode, it is
-    only possible that they are notified. `started_at` is the first
-    start of the run, before any resume. The numbers in `when` count events, to tell earlier from later.
+    `pending` are the paths of notified handlers that have not run, by host; False if, in check mode, it
+    is only possible that they are notified. `handled` has the path of a handler's latest run, by handler
+    and host. `started_at` is the first start of the run, before any resume. The numbers in `when` count
+    events, to tell earlier from later.
     """
 
     started_at: float | None = None
@@ -50,6 +51,7 @@ class RunState:
     ends: dict[Key, TaskFinished] = field(default_factory=dict)
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
     pending: dict[str, dict[str, bool]] = field(default_factory=dict)
+    handled: dict[Key, str] = field(default_factory=dict)
     flushed: set[Key] = field(default_factory=set)
     rescued: set[Key] = field(default_factory=set)
     fatal: dict[str, Fatal] = field(default_factory=dict)
@@ -88,17 +90,28 @@ class RunState:
             if is_fatal(event):
                 self.fatal.setdefault(host, Fatal(self.count, event.path, _exit_code(event)))
         if event.is_handler:
-            self.pending.get(event.host, {}).pop(handler_of(event.path), None)
+            handler = handler_of(event.path)
+            self.handled[handler, event.host] = event.path
+            self.pending.get(event.host, {}).pop(handler, None)
         for handler in event.notified:
-            of_host = self.pending.setdefault(event.host, {})
-            of_host[handler] = of_host.get(handler, False) or event.status is not Status.UNKNOWN
+            self._notified(handler, event)
 
     def _learn(self, host: str, event: TaskFinished) -> None:
         known = self.values.setdefault(host, {})
         known.update(_facts(event))
         known.update(gaps_named(event.unknown_facts))
         if event.registered:
-            known[event.registered] = _registered(event)
+            known[event.registered] = known_result(event, event.registered)
+
+    def _notified(self, handler: str, event: TaskFinished) -> None:
+        of_host = self.pending.setdefault(event.host, {})
+        of_host[handler] = of_host.get(handler, False) or event.status is not Status.UNKNOWN
+        if event.is_handler:
+            return
+        ran = self.handled.get((handler, event.host), "")
+        if ran and (flush_point_of(ran), event.host) not in self.flushed:
+            # It ran at a flush that was not completed (the play was stopped) and is due there once more.
+            self.ends.pop((ran, event.host), None)
 
     def _mark(self, marks: set[Key], path: str, hosts: Iterable[str]) -> None:
         for host in hosts:
@@ -137,22 +150,28 @@ def handler_of(path: str) -> str:
     return f"{play}.{handler.partition('].')[2]}"
 
 
+def flush_point_of(path: str) -> str:
+    """The flush point of a handler's run: plays[0].flush[1].handlers[2] -> plays[0].flush[1]."""
+    return path.rpartition(".handlers[")[0]
+
+
 def _exit_code(event: TaskFinished) -> int:
     if event.status is Status.UNREACHABLE:
         return ExitCode.UNREACHABLE
     return ExitCode.VERIFICATION_FAILED if event.exit_code == ExitCode.VERIFICATION_FAILED else ExitCode.HOSTS_FAILED
 
 
+def known_result(event: TaskFinished, name: str) -> Any:
+    """The result of an end as templates may see it under `name`: what is not known of it raises when read."""
+    if event.withheld and "censored" in event.result:
+        known = {key: value for key, value in event.result.items() if key != "censored"}
+        return Gaps(known, partial(withheld, name))
+    if event.partial:
+        return Gaps(event.result, partial(unknown, name))
+    return without_secrets(event.result, name) if event.withheld else event.result
+
+
 def _facts(event: TaskFinished) -> Mapping[str, Any]:
     if event.withheld:
         return {name: without_secrets(value, name) for name, value in event.facts.items()}
     return event.facts
-
-
-def _registered(event: TaskFinished) -> object:
-    name, result = event.registered, event.result
-    if event.withheld and "censored" in result:
-        return Gaps({key: value for key, value in result.items() if key != "censored"}, partial(withheld, name))
-    if event.partial:
-        return Gaps(result, partial(unknown, name))
-    return without_secrets(result, name) if event.withheld else result

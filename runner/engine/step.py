@@ -8,6 +8,7 @@ from typing import Any
 
 from runner.engine.chronicle import Chronicle
 from runner.engine.context import Surroundings
+from runner.engine.state import known_result
 from runner.engine.variables import PlayVariables
 from runner.events import TaskFinished
 from runner.modules.contract import Module, RunInfo
@@ -25,7 +26,7 @@ class Failure:
 
     def variables(self) -> dict[str, object]:
         task = {"name": self.end.name, "action": self.task.module, "path": self.task.path}
-        return {"ansible_failed_task": task, "ansible_failed_result": self.end.result}
+        return {"ansible_failed_task": task, "ansible_failed_result": known_result(self.end, "ansible_failed_result")}
 
 
 @dataclass(frozen=True, slots=True)

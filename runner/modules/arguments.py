@@ -20,8 +20,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from runner.secret import Secret
 
@@ -65,7 +66,7 @@ def convert(hint: Any, value: object, where: str = "value") -> Any:
 def _dataclass(args_type: type[T], values: object, where: str) -> T:
     if not isinstance(values, Mapping):
         raise _mismatch(where, "a mapping", values)
-    hints = get_type_hints(args_type)
+    hints = _hints(cast(type, args_type))
     left = dict(values)
     found: dict[str, object] = {}
     rest: Field[Any] | None = None
@@ -82,6 +83,11 @@ def _dataclass(args_type: type[T], values: object, where: str) -> T:
     if left:
         raise TypeError(f"{where} has no {', '.join(map(repr, left))}, which its schema allows")
     return args_type(**found)
+
+
+@cache
+def _hints(args_type: type) -> Mapping[str, Any]:
+    return get_type_hints(args_type)
 
 
 def _union(members: tuple[Any, ...], value: object, where: str) -> Any:

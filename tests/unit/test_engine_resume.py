@@ -178,6 +178,26 @@ def test_hosts_stopped_by_anothers_failure_go_on_too(stage: Stage) -> None:
     assert (second.cmds("a"), second.cmds("b")) == (["ok 2"], ["flaky 1", "ok 2"])
 
 
+def test_a_handler_forced_by_a_stop_is_due_again_if_notified_after_the_resume(stage: Stage) -> None:
+    stage.hosts("a", "b")
+    playbook = """
+        - hosts: all
+          any_errors_fatal: true
+          force_handlers: true
+          tasks:
+            - {command: changed 1, notify: restart}
+            - {command: "{{ 'flaky 1' if inventory_hostname == 'b' else 'ok' }}"}
+            - {command: changed 2, notify: restart}
+          handlers: [{name: restart, command: ok restart}]
+        """
+    first = stage.run(playbook)
+    assert first.cmds("a") == ["changed 1", "ok", "ok restart"]
+    second = stage.run(playbook, done=recollect(first.events))
+    assert second.code == ExitCode.OK
+    assert second.cmds("a") == ["changed 2", "ok restart"]
+    assert second.cmds("b") == ["flaky 1", "changed 2", "ok restart"]
+
+
 def test_a_run_that_failed_twice_can_be_resumed_twice(stage: Stage) -> None:
     playbook = "- {hosts: all, tasks: [{command: ok 1}, {command: flaky 2}, {command: ok 3}]}"
     events = list(stage.run(playbook).events)

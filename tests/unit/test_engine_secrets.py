@@ -67,6 +67,24 @@ NO_LOG = """
         """
 
 
+def test_a_resumed_rescue_is_not_told_stars_either(stage: Stage) -> None:
+    playbook = f"""
+        - hosts: all
+          vars: {{db_password: "{PASSWORD}"}}
+          tasks:
+            - block: [{{command: "fail {{{{ db_password }}}}"}}]
+              rescue:
+                - {{name: here, command: ok}}
+                - {{name: t, command: "ok {{{{ ansible_failed_result.stderr }}}}"}}
+        """
+    first = stage.run(playbook)
+    assert first.cmds()[-1] == f"ok {PASSWORD}"
+    cut = first.events[: 1 + first.events.index(first.end("here"))]
+    again = stage.run(playbook, done=recollect(cut))
+    assert again.cmds() == []
+    assert "held a secret" in again.end("t").message
+
+
 def test_no_log_hides_the_result_but_not_that_it_happened(stage: Stage) -> None:
     run = stage.run(NO_LOG)
     assert run.cmds() == ["changed hush", "ok", "ok hush", "ok"]

@@ -202,6 +202,21 @@ def test_a_file_that_is_no_database_is_a_clear_error(path: Path) -> None:
         Journal(path)
 
 
+@pytest.mark.parametrize("cut", [1, 100, 4096, 9000])
+def test_a_journal_torn_by_a_crash_holds_everything_up_to_the_tear(path: Path, tmp_path: Path, cut: int) -> None:
+    journal = Journal(path)
+    written = (start(), *(task(number) for number in range(20)))
+    for event in written:
+        journal.publish(event)
+    torn = tmp_path / "torn.sqlite3"
+    torn.write_bytes(path.read_bytes())
+    log = path.with_name(path.name + "-wal").read_bytes()
+    torn.with_name(torn.name + "-wal").write_bytes(log[:-cut])
+    found = Journal(torn).events("r1")
+    assert found == written[: len(found)]
+    assert 0 < len(found) < len(written)
+
+
 def test_a_journal_of_a_later_format_is_refused(path: Path) -> None:
     Journal(path).close()
     with sqlite3.connect(path) as connection:
