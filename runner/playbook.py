@@ -144,7 +144,8 @@ class _Reading:
 
     def play(self, play: Mapping[str, Any], index: int) -> Play:
         path: Path = (index,)
-        hosts = play["hosts"] if isinstance(play["hosts"], str) else ",".join(play["hosts"])
+        written = play.get("hosts", "")
+        hosts = written if isinstance(written, str) else ",".join(written)
         serial = play.get("serial", ())
         return Play(
             path=f"plays[{index}]",

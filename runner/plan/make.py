@@ -10,12 +10,17 @@ from runner.document import Document, Examined, examine, trusted
 from runner.errors import InvalidInput, Location, Problem, Severity
 from runner.inventory import Inventory
 from runner.plan.batches import batches
+from runner.plan.check import play_problems
+from runner.plan.facts import World, names_set_by
+from runner.plan.files import VariableFiles
 from runner.plan.fingerprint import fingerprint
 from runner.plan.model import Options, Plan, PlannedPlay
 from runner.plan.options import option_problems
+from runner.plan.secrets import register_secrets
+from runner.plan.syntax import inventory_syntax_problems
 from runner.plan.targets import targets
-from runner.playbook import parse
-from runner.schema import playbook_problems
+from runner.playbook import Play, Playbook, parse
+from runner.schema import playbook_structure
 from runner.secret import Redactor
 from runner.template import Templar
 
@@ -24,49 +29,99 @@ def make_plan(playbook: Document | Path, inventory: Inventory, options: Options,
     """The plan of a run. InvalidInput carries every problem of playbook, files, inventory and options."""
     options = replace(options, extra_vars={name: trusted(value) for name, value in options.extra_vars.items()})
     examined = Examined(playbook, ()) if isinstance(playbook, Document) else examine(playbook)
-    problems = _structure(examined)
-    document = examined.document
-    if document is None or problems:
-        raise InvalidInput(_in_order(problems, templar.redactor))
-    parsed = parse(document)
-    planned: list[PlannedPlay] = []
-    for index, play in enumerate(parsed.plays):
-        hosts, wrong = targets(play, inventory, options, templar, document.at((index, "hosts")))
-        problems.extend(wrong)
-        planned.append(PlannedPlay(play, hosts, batches(hosts, play.serial)))
-    problems.extend(option_problems(parsed, planned, inventory, options))
-    if problems:
-        raise InvalidInput(_in_order(problems, templar.redactor))
-    return Plan(parsed, inventory, tuple(planned), options, fingerprint(document.data, {}, options), inventory.warnings)
+    made = _Making(examined, inventory, options, templar, Severity.ERROR)
+    return made.plan()
 
 
 def check_playbook(path: Path, inventory: Inventory | None) -> list[Problem]:
-    """Every problem and warning of a playbook; what depends on hosts only if there is an inventory."""
+    """Every problem and warning of a playbook; what depends on hosts only if there is an inventory.
+
+    An environment variable that is not set is only a warning: it need not be known where a playbook is checked.
+    """
     directory = path.parent
     templar = Templar([directory, directory / "templates", directory / "files"], Redactor())
-    if inventory is None:
-        return _in_order(_structure(examine(path)), templar.redactor)
-    try:
-        return list(make_plan(path, inventory, Options(), templar).warnings)
-    except InvalidInput as error:
-        return list(error.problems)
+    return list(_Making(examine(path), inventory, Options(), templar, Severity.WARNING).problems())
 
 
-def _structure(examined: Examined) -> list[Problem]:
-    problems = list(examined.problems)
-    if examined.document is not None:
-        reported = {problem.location for problem in problems}
-        problems += [found for found in playbook_problems(examined.document) if found.location not in reported]
-    return problems
+class _Making:
+    """Goes from the document to the plan and notes every problem on the way; what is wrong is left out further on."""
+
+    def __init__(
+        self,
+        examined: Examined,
+        inventory: Inventory | None,
+        options: Options,
+        templar: Templar,
+        without_environment: Severity,
+    ) -> None:
+        self._inventory = inventory
+        self._options = options
+        self._templar = templar
+        self._files = VariableFiles()
+        self._problems = list(examined.problems)
+        self._document = self._usable(examined.document) if examined.document else None
+        self._playbook = Playbook("", ())
+        self._planned: list[PlannedPlay] = []
+        if self._document is not None:
+            self._playbook = parse(self._document)
+            self._check(self._document, without_environment)
+
+    def problems(self) -> tuple[Problem, ...]:
+        """All problems and warnings, each once, in order of place, with secrets masked."""
+        inherited = self._inventory.warnings if self._inventory else ()
+        return _in_order((*self._problems, *inherited), self._templar.redactor)
+
+    def plan(self) -> Plan:
+        problems = self.problems()
+        errors = tuple(problem for problem in problems if problem.severity is Severity.ERROR)
+        if errors or self._document is None or self._inventory is None:
+            raise InvalidInput(errors)
+        contents = {name: document.data for name, document in self._files.documents.items()}
+        number = fingerprint(self._document.data, contents, self._options)
+        return Plan(self._playbook, self._inventory, tuple(self._planned), self._options, number, problems)
+
+    def _usable(self, document: Document) -> Document | None:
+        """The document without what its structure makes unusable."""
+        structure = playbook_structure(document)
+        reported = {problem.location for problem in self._problems}
+        self._problems += [found for found in structure.problems if found.location not in reported]
+        return structure.usable
+
+    def _check(self, document: Document, without_environment: Severity) -> None:
+        inventory = self._inventory or Inventory({}, {}, "")
+        world = World(
+            document,
+            inventory,
+            self._options,
+            self._templar,
+            names_set_by(document),
+            self._inventory is not None,
+            without_environment,
+        )
+        register_secrets((document.data, self._options.extra_vars), self._templar.redactor)
+        register_secrets([host.variables for host in inventory.hosts.values()], self._templar.redactor)
+        self._problems += inventory_syntax_problems(inventory, self._templar)
+        for index, play in enumerate(self._playbook.plays):
+            hosts = self._hosts(play, index, document) if self._inventory else ()
+            self._planned.append(PlannedPlay(play, hosts, batches(hosts, play.serial)))
+            self._problems += play_problems(world, play, index, hosts, self._files)
+        self._problems += self._files.problems
+        if self._inventory:
+            self._problems += option_problems(self._playbook, self._planned, inventory, self._options)
+
+    def _hosts(self, play: Play, index: int, document: Document) -> tuple[str, ...]:
+        if not play.hosts or self._inventory is None:
+            return ()
+        place = document.at((index, "hosts"))
+        hosts, problems = targets(play, self._inventory, self._options, self._templar, place)
+        self._problems += problems
+        return hosts
 
 
-def _in_order(problems: Iterable[Problem], redactor: Redactor) -> list[Problem]:
-    """Each problem once, errors and warnings by place, secrets masked."""
+def _in_order(problems: Iterable[Problem], redactor: Redactor) -> tuple[Problem, ...]:
     masked = (
         replace(problem, message=redactor.text(problem.message), hint=redactor.text(problem.hint))
         for problem in problems
     )
     nowhere = Location("", 0, 0)
-    return sorted(
-        dict.fromkeys(masked), key=lambda problem: (problem.location or nowhere, problem.severity is Severity.WARNING)
-    )
+    return tuple(sorted(dict.fromkeys(masked), key=lambda problem: (problem.location or nowhere, problem.message)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from runner.schema.defaults import with_defaults
 from runner.schema.files import data_dir, keyword_schema, module_names, module_schema, schema
 from runner.schema.inventories import inventory_problems, variable_problems
-from runner.schema.playbooks import BLOCK_KEYS, playbook_problems
+from runner.schema.playbooks import BLOCK_KEYS, Structure, playbook_problems, playbook_structure
 from runner.schema.validation import ArgumentProblem, argument_problems, problems, value_problems
 
 __all__ = [
@@ -20,7 +20,9 @@ __all__ = [
     "keyword_schema",
     "module_names",
     "module_schema",
+    "Structure",
     "playbook_problems",
+    "playbook_structure",
     "problems",
     "schema",
     "value_problems",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from runner.document import Document, Path
@@ -46,17 +47,55 @@ UNSUPPORTED: Final[Mapping[str, str]] = {
 """Ansible's keywords that have no meaning here yet, and what to do instead."""
 
 
-def playbook_problems(document: Document) -> list[Problem]:
-    """Every way in which a document does not fit the schemas of playbooks and modules."""
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """A playbook's structure: every problem, and what is left of the document without what is wrong.
+
+    `usable` can be parsed and keeps every path, so that what is right can be checked further. It is None
+    if the document is no playbook at all. A play whose `hosts` cannot be used has none there.
+    """
+
+    problems: tuple[Problem, ...]
+    usable: Document | None
+
+
+def playbook_structure(document: Document) -> Structure:
+    """What is wrong with a playbook's structure, and what can be used nevertheless."""
     walk = _Walk(document)
     walk.playbook()
-    return walk.problems
+    if not isinstance(document.data, list):
+        return Structure(tuple(walk.problems), None)
+    if not walk.problems:
+        return Structure((), document)
+    return Structure(tuple(walk.problems), replace(document, data=_kept(document.data, (), walk)))
+
+
+def playbook_problems(document: Document) -> list[Problem]:
+    """Every way in which a document does not fit the schemas of playbooks and modules."""
+    return list(playbook_structure(document).problems)
+
+
+def _kept(value: object, path: Path, walk: _Walk) -> object:
+    """`value` without what cannot be used; a task that is none becomes one that does nothing."""
+    if path in walk.no_tasks:
+        return {} if len(path) == 1 else {"debug": None}
+    if isinstance(value, dict):
+        return {
+            key: _kept(item, (*path, key), walk) for key, item in value.items() if (*path, key) not in walk.unusable
+        }
+    if isinstance(value, list):
+        return [_kept(item, (*path, index), walk) for index, item in enumerate(value)]
+    return value
 
 
 class _Walk:
+    """`unusable`: keys that must not be read; `no_tasks`: where something stands that is no task or play."""
+
     def __init__(self, document: Document) -> None:
         self.document = document
         self.problems: list[Problem] = []
+        self.unusable: set[Path] = set()
+        self.no_tasks: set[Path] = set()
 
     def playbook(self) -> None:
         plays = self.document.data
@@ -71,11 +110,13 @@ class _Walk:
     def _play(self, play: object, path: Path) -> None:
         if not isinstance(play, dict):
             self._at(path, "a play is a mapping", "write '- hosts: …' with the play's keywords below it")
+            self.no_tasks.add(path)
             return
         self._keywords(play, path, "play", frozenset())
 
     def _entry(self, entry: object, path: Path, kind: Kind) -> None:
         if not isinstance(entry, dict):
+            self.no_tasks.add(path)
             self._at(path, f"a {kind} is a mapping with a module's name as a key", "for example - debug: {msg: hello}")
         elif BLOCK_KEYS & entry.keys():
             self._block(entry, path, kind)
@@ -99,8 +140,11 @@ class _Walk:
         if len(modules) > 1:
             names = listed(f"'{module}'" for module in modules)
             self._on((*path, modules[1]), f"a task has exactly one module, here are {names}", "make a task of each")
-        elif not modules and not self._misspelt_module(task, kind):
-            self._at(path, f"the {kind} names no module", "add one, such as 'command: …'; `sentraplay doc` lists them")
+        elif not modules:
+            self.no_tasks.add(path)
+            if not self._misspelt_module(task, kind):
+                hint = "add one, such as 'command: …'; `sentraplay doc` lists them"
+                self._at(path, f"the {kind} names no module", hint)
         for module in modules:
             self._arguments(task, module, path)
 
@@ -117,6 +161,7 @@ class _Walk:
                 self._unknown(key, entry, path, kind, modules)
         keywords = {key: value for key, value in entry.items() if key in known}
         for problem in value_problems(schema, keywords, rendered=False, noun="keyword"):
+            self.unusable.add((*path, *problem.path[:1]))
             self.problems.append(located(problem, self.document, path))
         for key, value in keywords.items():
             if (inner := known[key].get("x-tasks")) and isinstance(value, list):
@@ -154,6 +199,7 @@ class _Walk:
         elif not isinstance(written, dict):
             hint = f"write {module}: and its arguments below it, as 'name: value'"
             self._at((*path, module), f"the arguments of '{module}' must be a mapping", hint)
+            self.no_tasks.add(path)
             return
         for both in sorted(extra.keys() & written.keys()):
             self._on((*path, "args", both), f"the argument '{both}' is given twice, here and below '{module}'")
@@ -168,6 +214,8 @@ class _Walk:
             extra = task.get("args")
             if isinstance(extra, dict) and first in extra:
                 under = (*path, "args")
+        if first is not None:
+            self.unusable.add((*under, first))
         self.problems.append(located(problem, self.document, under))
 
     def _at(self, path: Path, message: str, hint: str = "") -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import jinja2
@@ -27,14 +27,18 @@ class Usage:
     """What one template uses.
 
     `names`: its variables. `required`: those it cannot do without, whatever their values are; the others are
-    asked for with `default` or `is defined`. `steady`: whether equal variables always give an equal value.
-    `lookups`: those with a constant argument, as (kind, argument), that have no `default`.
+    asked for with `default` or `is defined`. `certain`: those of them that are read whichever way the
+    template's own conditions go. `steady`: whether equal variables always give an equal value.
+    `lookups`: those with a constant argument, as (kind, argument), that have no `default`. `lines`: where in
+    the text each name stands first, from 1.
     """
 
     names: frozenset[str]
     required: frozenset[str]
+    certain: frozenset[str]
     steady: bool
     lookups: tuple[tuple[str, str], ...] = ()
+    lines: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def guarded(self) -> frozenset[str]:
@@ -85,7 +89,8 @@ class Analyst:
             known = self._environment.filters if is_filter else self._environment.tests
             if node.name not in known:
                 kind = "filter" if is_filter else "test"
-                return TemplateError(f"there is no {kind} '{node.name}'", hint=did_you_mean(node.name, known))
+                hint = did_you_mean(node.name, known)
+                return TemplateError(f"there is no {kind} '{node.name}'", hint=hint, line=node.lineno)
         for kind, _ in _lookups(tree):
             if kind not in LOOKUPS:
                 return TemplateError(f"there is no lookup '{kind}'", hint=did_you_mean(kind, LOOKUPS))
@@ -97,14 +102,19 @@ class Analyst:
         else:
             names = meta.find_undeclared_variables(tree)
         free = frozenset(names) - self._environment.globals.keys()
+        lines: dict[str, int] = {}
+        for node in tree.find_all(nodes.Name):
+            lines.setdefault(node.name, node.lineno)
         guards = list(_guards(tree))
         guarded = {name.name for guard in guards for name in guard.find_all(nodes.Name)}
         optional = {lookup for guard in guards for lookup in _lookups(nodes.Output([guard]))}
         return Usage(
             names=free,
             required=free - guarded,
+            certain=(free - guarded) & frozenset(_certain(tree)),
             steady=_is_steady(tree),
             lookups=tuple(sorted({(kind, name) for kind, name in _lookups(tree) if name} - optional)),
+            lines=lines,
         )
 
 
@@ -114,6 +124,27 @@ def _guards(tree: nodes.Template) -> Iterator[nodes.Node]:
         guards = _GUARD_FILTERS if isinstance(node, nodes.Filter) else _GUARD_TESTS
         if node.name in guards and node.node is not None:
             yield nodes.Output([node.node])
+
+
+def _certain(node: nodes.Node) -> Iterator[str]:
+    """Names that are read in any case: not those behind `and`, `or`, `if`, in loops and macros."""
+    if isinstance(node, nodes.Name):
+        yield node.name
+        return
+    inside: Iterable[nodes.Node | None]
+    if isinstance(node, (nodes.And, nodes.Or)):
+        inside = (node.left,)
+    elif isinstance(node, (nodes.CondExpr, nodes.If)):
+        inside = (node.test,)
+    elif isinstance(node, nodes.For):
+        inside = (node.iter,)
+    elif isinstance(node, (nodes.Macro, nodes.CallBlock)):
+        inside = ()
+    else:
+        inside = node.iter_child_nodes()
+    for child in inside:
+        if child is not None:
+            yield from _certain(child)
 
 
 def _lookups(tree: nodes.Node) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import jinja2
 
@@ -12,7 +12,12 @@ from runner.errors import TaskFailed
 
 @dataclass(eq=False)
 class TemplateError(TaskFailed):
-    """A template or an expression is wrong, or cannot be carried out with these variables."""
+    """A template or an expression is wrong, or cannot be carried out with these variables.
+
+    `line` is where in the template's text, from 1.
+    """
+
+    line: int = field(default=1, kw_only=True)
 
 
 @dataclass(eq=False)
@@ -25,8 +30,9 @@ def syntax_error(error: jinja2.TemplateSyntaxError, text: str) -> TemplateError:
     said = error.message or "not a template"
     line = f" in line {error.lineno} of the text" if "\n" in text.strip() else ""
     if unknown := re.fullmatch(r"No (filter|test) named '(.*)'\.", said):
-        return TemplateError(f"there is no {unknown[1]} '{unknown[2]}'{line}")
-    return TemplateError(f"'{shortened(text)}' is not a valid template: {said}{line}", hint=_hint(text, said))
+        return TemplateError(f"there is no {unknown[1]} '{unknown[2]}'{line}", line=error.lineno)
+    message = f"'{shortened(text)}' is not a valid template: {said}{line}"
+    return TemplateError(message, hint=_hint(text, said), line=error.lineno)
 
 
 def shortened(text: str) -> str:

@@ -23,11 +23,9 @@ def _env(context: Context, _: Sequence[Path], name: str) -> object:
 
 
 def _file(context: Context, search_path: Sequence[Path], name: str) -> object:
-    wanted = Path(name).expanduser()
-    places = [wanted] if wanted.is_absolute() else [base / wanted for base in _with_files(search_path)]
-    for place in places:
-        if place.is_file():
-            return place.read_text(encoding="utf-8").rstrip()
+    place = found_file(search_path, name)
+    if place is not None:
+        return place.read_text(encoding="utf-8").rstrip()
     return context.environment.undefined(hint=f"lookup('file'): there is no file {name} on the controller")
 
 
@@ -67,8 +65,12 @@ def _looked_up(
     return found
 
 
-def _with_files(search_path: Sequence[Path]) -> list[Path]:
-    return [place for base in search_path for place in (base / "files", base)]
+def found_file(search_path: Sequence[Path], name: str) -> Path | None:
+    """The file that `lookup('file', name)` reads, if there is one."""
+    wanted = Path(name).expanduser()
+    bases = [place for base in search_path for place in (base / "files", base)]
+    places = [wanted] if wanted.is_absolute() else [base / wanted for base in bases]
+    return next((place for place in places if place.is_file()), None)
 
 
 def _now(utc: bool = False, fmt: str | None = None) -> object:

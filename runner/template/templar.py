@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Callable, ItemsView, KeysView, Mapping, Sequence, Set, ValuesView
 from pathlib import Path
 from types import GeneratorType
@@ -18,7 +19,7 @@ from runner.template.environment import Environment, Undefined, UndefinedAccessE
 from runner.template.errors import TemplateError, UndefinedVariable, shortened, syntax_error
 from runner.template.filters import FILTERS
 from runner.template.lazy import HostVariables, LazyList, Scope
-from runner.template.lookups import globals_for
+from runner.template.lookups import found_file, globals_for
 from runner.template.tests import TESTS
 
 T = TypeVar("T")
@@ -69,6 +70,7 @@ class Templar:
 
     def __init__(self, search_path: Sequence[Path], redactor: Redactor) -> None:
         self.redactor = redactor
+        self._search_path = tuple(search_path)
         self._environment = Environment(search_path, self._note_secret)
         self._environment.filters.update(FILTERS)
         self._environment.tests.update(TESTS)
@@ -141,6 +143,12 @@ class Templar:
     def is_template(self, value: object) -> bool:
         """Whether plain data holds something to render."""
         return is_template(value)
+
+    def lacks(self, kind: str, name: str) -> bool:
+        """Whether `lookup(kind, name)` would find nothing at this moment."""
+        if kind == "env":
+            return name not in os.environ
+        return kind == "file" and found_file(self._search_path, name) is None
 
     def hostvars(
         self, names: Sequence[str], variables_of: Callable[[str], Mapping[str, object]]

@@ -1,0 +1,99 @@
+"""Files on the controller that a play reads: `vars_files` and templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path as FilePath
+
+from runner.document import Document, examine
+from runner.errors import Location, Problem
+from runner.plan.facts import FileVariables, PlayFacts
+from runner.plan.syntax import value_syntax_problems
+from runner.plan.texts import Text
+from runner.plan.values import Seen
+from runner.schema import module_schema, variable_problems
+from runner.template import TemplateError, is_template
+
+
+class VariableFiles:
+    """Reads each file of variables once. `documents` are those that were read, by their name."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, Document] = {}
+        self.problems: list[Problem] = []
+        self._read: set[FilePath] = set()
+
+    def of(self, facts: PlayFacts) -> FileVariables:
+        """The variables of a play's `vars_files`, the later files winning."""
+        values = {}
+        complete = True
+        for index, name in enumerate(facts.play.vars_files):
+            paths = self._paths(name, facts)
+            complete = complete and paths is not None and len(paths) == 1
+            for path in paths or ():
+                document = self._document(path, self._place(facts, index), facts)
+                data = document.data if document else None
+                if document and isinstance(data, dict):
+                    values.update({key: (value, document) for key, value in data.items()})
+        return FileVariables(values, complete)
+
+    def _paths(self, name: str, facts: PlayFacts) -> list[FilePath] | None:
+        """The files a name stands for, on whatever host; None if only the run can tell."""
+        if not is_template(name):
+            return [facts.world.directory / name]
+        found: dict[FilePath, None] = {}
+        templar = facts.world.templar
+        for host in facts.hosts:
+            try:
+                usage = templar.usages(name)[0]
+                if not (usage.steady and facts.reach(usage.names, host).steady):
+                    return None
+                found[facts.world.directory / templar.render_text(name, facts.variables(host))] = None
+            except TemplateError:
+                return None
+        return list(found)
+
+    def _document(self, path: FilePath, place: Location, facts: PlayFacts) -> Document | None:
+        shown = str(path)
+        if path in self._read:
+            return self.documents.get(shown)
+        self._read.add(path)
+        if not path.is_file():
+            self.problems.append(Problem(f"there is no file of variables {shown}", place, "check the path"))
+            return None
+        examined = examine(path)
+        self.problems.extend(examined.problems)
+        document = examined.document
+        if document is None:
+            return None
+        self.documents[shown] = document
+        self.problems.extend(variable_problems(document.data, document, ()))
+        for name, value in document.data.items() if isinstance(document.data, dict) else ():
+            self.problems.extend(value_syntax_problems(value, document.at((name,)), facts.world.templar))
+        return document
+
+    def _place(self, facts: PlayFacts, index: int) -> Location:
+        return facts.world.document.at((facts.index, "vars_files", index))
+
+
+def template_texts(seen: Seen, facts: PlayFacts) -> Iterator[Text]:
+    """The content of the template files a task renders, as far as their names are known."""
+    properties = module_schema(seen.step.task.module).get("properties", {})
+    for name, described in properties.items():
+        value = seen.args.get(name)
+        if described.get("x-file") != "templates" or not isinstance(value, str) or is_template(value):
+            continue
+        directory = facts.world.directory
+        for path in (directory / value, directory / "templates" / value):
+            if path.is_file():
+                yield from _content(path, seen)
+                break
+
+
+def _content(path: FilePath, seen: Seen) -> Iterator[Text]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return
+    if is_template(text):
+        yield Text(text, seen.step.at, "args", file=str(path))

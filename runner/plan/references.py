@@ -1,0 +1,131 @@
+"""What tasks refer to by name: handlers, hosts, repositories and files on the controller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path as FilePath
+from typing import Any
+
+from runner.document import Path
+from runner.errors import Location, Problem
+from runner.inventory import LOCALHOST
+from runner.plan.facts import PlayFacts
+from runner.plan.texts import argument_place
+from runner.plan.tree import Step
+from runner.plan.values import Seen
+from runner.schema import module_schema
+from runner.suggestions import did_you_mean, listed
+from runner.template import is_template
+
+_CONTROLLER = (LOCALHOST, "127.0.0.1", "::1")
+
+
+def handler_problems(facts: PlayFacts, steps: Sequence[Step]) -> Iterator[Problem]:
+    """A problem for each `notify` of a handler the play does not have, and for each name two handlers share."""
+    document = facts.world.document
+    names: dict[str, Step] = {}
+    known: set[str] = set()
+    for step in steps:
+        if step.is_handler:
+            known.update(step.task.listen)
+            if "name" not in step.raw:
+                continue
+            name = step.task.name
+            if name in names:
+                first = document.at(names[name].at).line
+                hint = "rename one, or let both `listen` to one name"
+                place = document.at((*step.at, "name"))
+                yield Problem(f"the handler '{name}' is there twice (first in line {first})", place, hint)
+            names.setdefault(name, step)
+    known |= names.keys()
+    if any(is_template(name) for name in known):
+        return
+    for step in steps:
+        for index, name in enumerate(step.task.notify):
+            if not is_template(name) and name not in known:
+                at: Path = (*step.at, "notify", index) if isinstance(step.raw["notify"], list) else (*step.at, "notify")
+                otherwise = f"the play has {listed(known)}" if known else "the play has no handlers"
+                yield Problem(f"there is no handler '{name}'", document.at(at), did_you_mean(name, known, otherwise))
+
+
+def repository_problems(facts: PlayFacts) -> Iterator[Problem]:
+    """A problem for each repository in a directory of a host that nobody knows."""
+    for host in facts.hosts or (LOCALHOST,):
+        for name, defined in repositories(facts, host).items():
+            wanted = defined.get("host") if isinstance(defined, Mapping) else None
+            if isinstance(wanted, str) and not is_template(wanted):
+                yield from _host_problem(wanted, _repository_place(facts, host, name), facts)
+
+
+def repositories(facts: PlayFacts, host: str) -> dict[str, Any]:
+    """The repositories a host sees in the play, as they are written."""
+    inherited = facts.variables(host).get("repositories")
+    own = facts.play.repositories
+    return {**(inherited if isinstance(inherited, Mapping) else {}), **own}
+
+
+def reference_problems(seen: Seen, facts: PlayFacts, files: FilePath) -> Iterator[Problem]:
+    """What a task names that is not there. `files` is the playbook's directory."""
+    step, document = seen.step, facts.world.document
+    delegate = seen.keywords.get("delegate_to")
+    if isinstance(delegate, str) and not is_template(delegate):
+        yield from _host_problem(delegate, document.at((*step.at, "delegate_to")), facts)
+    for value, path, schema in _annotated(seen.args, (), module_schema(step.task.module)):
+        place = document.at(argument_place(step, path))
+        if schema.get("x-host"):
+            yield from _host_problem(value, place, facts)
+        if schema.get("x-repository"):
+            yield from _repository_problem(value, place, seen, facts)
+        if (kind := schema.get("x-file")) and not seen.args.get("remote_src"):
+            yield from _file_problem(value, str(kind), place, files)
+
+
+def _host_problem(name: str, place: Location | None, facts: PlayFacts) -> Iterator[Problem]:
+    known = facts.world.inventory.hosts
+    if facts.world.has_inventory and name not in known and name not in _CONTROLLER:
+        if name in facts.world.inventory.groups:
+            yield Problem(f"'{name}' is a group, a host is needed", place, f"for example {{{{ groups['{name}'][0] }}}}")
+        else:
+            otherwise = f"add it to {facts.world.inventory.file}"
+            yield Problem(f"there is no host '{name}' in the inventory", place, did_you_mean(name, known, otherwise))
+
+
+def _repository_problem(name: str, place: Location, seen: Seen, facts: PlayFacts) -> Iterator[Problem]:
+    for host in seen.hosts:
+        known = repositories(facts, host)
+        if not isinstance(facts.variables(host).get("repositories", {}), Mapping):
+            return
+        if name not in known:
+            otherwise = f"known are {listed(known)}" if known else "define it under `repositories`"
+            yield Problem(f"there is no repository '{name}'", place, did_you_mean(name, known, otherwise))
+            return
+
+
+def _file_problem(name: str, kind: str, place: Location, directory: FilePath) -> Iterator[Problem]:
+    wanted = FilePath(name).expanduser()
+    places = (wanted,) if wanted.is_absolute() else (directory / wanted, directory / kind / wanted)
+    if not any(candidate.exists() for candidate in places):
+        looked = " and ".join(str(candidate) for candidate in places)
+        yield Problem(f"there is no file '{name}' on the controller", place, f"looked for {looked}")
+
+
+def _annotated(value: object, at: Path, schema: Mapping[str, Any]) -> Iterator[tuple[str, Path, Mapping[str, Any]]]:
+    """Every text of the arguments that holds no template, with its path and what its schema says about it."""
+    if isinstance(value, str):
+        if not is_template(value):
+            yield value, at, schema
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            described = schema.get("properties", {}).get(key)
+            yield from _annotated(item, (*at, key), described if isinstance(described, Mapping) else {})
+    elif isinstance(value, list):
+        items = schema.get("items")
+        for index, item in enumerate(value):
+            yield from _annotated(item, (*at, index), items if isinstance(items, Mapping) else schema)
+
+
+def _repository_place(facts: PlayFacts, host: str, name: str) -> Location | None:
+    if name in facts.play.repositories:
+        return facts.world.document.at((facts.index, "repositories", name, "host"))
+    known = facts.world.inventory.hosts.get(host)
+    return known.at("repositories", name, "host") if known else None

@@ -1,0 +1,60 @@
+"""Templates and expressions that can never be rendered, wherever they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from runner.document import Document
+from runner.errors import Location, Problem
+from runner.inventory import Inventory
+from runner.plan.texts import Text, texts_of_keywords, texts_of_step
+from runner.plan.tree import Step
+from runner.template import Templar, TemplateError, is_template
+
+
+def syntax_problems(
+    raw_play: Mapping[str, object], index: int, steps: Sequence[Step], templar: Templar, document: Document
+) -> Iterator[Problem]:
+    """What is wrong with the templates of a play: syntax, unknown filters, tests and lookups."""
+    texts: list[Text] = list(texts_of_keywords(raw_play, (index,), "play"))
+    blocks = {at: raw for step in steps for raw, at in step.around}
+    for at, raw in blocks.items():
+        texts.extend(texts_of_keywords(raw, at, "block"))
+    for step in steps:
+        texts.extend(texts_of_step(step))
+    for text in texts:
+        yield from text_problems(text, document, templar)
+
+
+def inventory_syntax_problems(inventory: Inventory, templar: Templar) -> Iterator[Problem]:
+    """What is wrong with the templates of inventory variables."""
+    done: set[int] = set()
+    for host in inventory.hosts.values():
+        for name, value in host.variables.items():
+            if id(value) not in done and is_template(value):
+                done.add(id(value))
+                yield from value_syntax_problems(value, host.at(name), templar)
+
+
+def value_syntax_problems(value: object, place: Location | None, templar: Templar) -> Iterator[Problem]:
+    """What is wrong with the templates in a variable's value."""
+    if isinstance(value, str):
+        if is_template(value):
+            try:
+                templar.usages(value)
+            except TemplateError as error:
+                yield Problem(error.message, place, error.hint)
+    elif isinstance(value, (Mapping, list)):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from value_syntax_problems(item, place, templar)
+
+
+def text_problems(text: Text, document: Document, templar: Templar) -> Iterator[Problem]:
+    """What is wrong with one text."""
+    try:
+        if text.is_expression:
+            templar.usage(text.value)
+        else:
+            templar.usages(text.value)
+    except TemplateError as error:
+        yield Problem(error.message, text.place(document, error.line), error.hint)

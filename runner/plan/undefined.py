@@ -1,0 +1,121 @@
+"""Variables that nobody defines, for all hosts of a play or for some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from runner.document import Path
+from runner.errors import Location, Problem
+from runner.plan.facts import Missing, PlayFacts
+from runner.plan.texts import Text, texts_of_keywords, texts_of_step
+from runner.plan.tree import Step
+from runner.plan.verdicts import guarded, verdict
+from runner.schema import schema
+from runner.suggestions import did_you_mean
+from runner.template import TemplateError, Usage
+
+_NOT_HERE = frozenset({"vars", "repositories", "hosts", "vars_files"})
+"""Parts whose templates are rendered elsewhere, or only when somebody reads them."""
+
+
+def undefined_problems(
+    facts: PlayFacts, raw_play: Mapping[str, object], steps: Sequence[Step], contents: Mapping[Path, Sequence[Text]]
+) -> Iterator[Problem]:
+    """`contents` are the texts of template files, by the place of the task that renders them.
+
+    A problem for each use of a variable that cannot exist when the task is due.
+
+    Decided only where it can be: not for what a task, a loop or a fact may set, what `default` or
+    `is defined` ask for, and what stands behind conditions only the run can tell.
+    """
+    if not facts.hosts or not facts.files.complete:
+        return
+    everywhere = facts.everywhere()
+    around = list(texts_of_keywords(raw_play, (facts.index,), "play"))
+    for step in steps:
+        outer = [text for raw, at in step.around for text in texts_of_keywords(raw, at, "block")]
+        for text in (*around, *outer, *texts_of_step(step), *contents.get(step.at, ())):
+            usage = _usage(text, facts)
+            if usage and text.part not in _NOT_HERE and (usage.lookups or not usage.required <= everywhere):
+                yield from _problems(text, usage, step, facts)
+
+
+def connection_problems(facts: PlayFacts) -> Iterator[Problem]:
+    """A problem for each variable that connecting to a host of the play will need and miss."""
+    known = schema("inventory.json")["definitions"]["variables"]["properties"].keys() - {"repositories"}
+    for host in facts.hosts:
+        for name in sorted(known & facts.variables(host).keys()):
+            place = facts.place_of(name, host)
+            for gap in facts.reach([name], host).missing:
+                if place is not None:
+                    yield _gap_problem(gap, place, facts, None)
+
+
+def _usage(text: Text, facts: PlayFacts) -> Usage | None:
+    templar = facts.world.templar
+    try:
+        return templar.usage(text.value) if text.is_expression else templar.usages(text.value)[0]
+    except TemplateError:
+        return None
+
+
+def _problems(text: Text, usage: Usage, step: Step, facts: PlayFacts) -> Iterator[Problem]:
+    needed = usage.required - guarded(step, facts.world.templar)
+    lacking: dict[Missing, list[str]] = {}
+    gone = {Missing(what, lookup=kind) for kind, what in usage.lookups if facts.world.templar.lacks(kind, what)}
+    for host in facts.hosts:
+        for gap in gone | facts.reach(needed, host, step).missing:
+            lacking.setdefault(gap, []).append(host)
+    for gap, hosts in lacking.items():
+        decided = _decided(gap, hosts, text, usage, step, facts)
+        if decided:
+            yield _problem(gap, decided, text, usage, step, facts)
+
+
+def _decided(gap: Missing, hosts: list[str], text: Text, usage: Usage, step: Step, facts: PlayFacts) -> list[str]:
+    """The hosts for which it is certain that the variable will be missed."""
+    before = text.at if text.part == "when" else None
+    verdicts = {host: verdict(step, host, facts, before) for host in hosts}
+    if len(hosts) == len(facts.hosts) and not gap.needed_by and not gap.lookup:
+        return [host for host in hosts if verdicts[host] is not False]
+    if not gap.needed_by and not gap.lookup and gap.name not in usage.certain:
+        return []
+    return [host for host in hosts if verdicts[host] is True]
+
+
+def _problem(gap: Missing, hosts: list[str], text: Text, usage: Usage, step: Step, facts: PlayFacts) -> Problem:
+    place = text.place(facts.world.document, usage.lines.get(gap.name, 1))
+    if gap.needed_by:
+        place = facts.place_of(gap.needed_by, hosts[0], step) or place
+    problem = _gap_problem(gap, place, facts, step)
+    others = [host for host in facts.hosts if host not in hosts]
+    if gap.lookup or not any(gap.name in facts.variables(host, step.own_vars) for host in others):
+        return problem
+    hint = f"it is defined for {_some(others)}: define it for the others too, or use default()"
+    return replace(problem, message=f"{problem.message} for {_some(hosts)}", hint=hint)
+
+
+def _gap_problem(gap: Missing, place: Location, facts: PlayFacts, step: Step | None) -> Problem:
+    needed_by = f", which '{gap.needed_by}' needs" if gap.needed_by else ""
+    if not gap.lookup:
+        return Problem(f"'{gap.name}' is undefined{needed_by}", place, _hint(gap.name, step, facts))
+    if gap.lookup == "env":
+        hint = f"export {gap.name}=… before the run, or give lookup() a default"
+        message = f"the environment variable {gap.name} is not set{needed_by}"
+        return Problem(message, place, hint, facts.world.without_environment)
+    return Problem(f"there is no file '{gap.name}' on the controller{needed_by}", place, "check the path")
+
+
+def _hint(name: str, step: Step | None, facts: PlayFacts) -> str:
+    if name.startswith("ansible_"):
+        otherwise = "facts are not gathered: register what a command says, or define it in the inventory"
+    else:
+        otherwise = "define it in vars, the inventory or with -e, or use default()"
+    return did_you_mean(name, facts.all_names(step) - {name}, otherwise)
+
+
+def _some(hosts: Sequence[str]) -> str:
+    if len(hosts) <= 3:
+        return ", ".join(hosts[:-1]) + " and " + hosts[-1] if len(hosts) > 1 else hosts[0]
+    return f"{', '.join(hosts[:2])} and {len(hosts) - 2} more"

@@ -1,0 +1,163 @@
+"""Arguments and keywords whose templates can be rendered before the run, checked with the values they will have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from runner.document import Path
+from runner.errors import Problem
+from runner.plan.facts import PlayFacts
+from runner.plan.texts import argument_place
+from runner.plan.tree import Raw, Step
+from runner.plan.verdicts import verdict
+from runner.schema import ArgumentProblem, argument_problems, keyword_schema, module_schema, value_problems
+from runner.template import OMIT, TemplateError, is_template
+
+_CHECKED: Final = (
+    "timeout",
+    "retries",
+    "delay",
+    "become",
+    "become_user",
+    "run_once",
+    "ignore_errors",
+    "ignore_unreachable",
+    "no_log",
+    "check_mode",
+    "diff",
+    "loop",
+    "delegate_to",
+    "environment",
+)
+_FLAGS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A task as one or more hosts will see it. Templates that only the run can render are still there."""
+
+    step: Step
+    hosts: tuple[str, ...]
+    args: Mapping[str, Any]
+    keywords: Mapping[str, Any]
+
+
+class Rendering:
+    """Renders what is known now. `failures` collects the templates that will fail for certain."""
+
+    def __init__(self, facts: PlayFacts) -> None:
+        self.facts = facts
+        self.failures: list[Problem] = []
+
+    def seen(self, step: Step) -> list[Seen]:
+        """The task once for each different way in which hosts will see it; not for hosts that certainly skip it."""
+        keywords = {name: step.raw[name] for name in _CHECKED if name in step.raw}
+        if not self.facts.hosts or not (is_template(step.task.args) or is_template(keywords)):
+            return [Seen(step, self.facts.hosts, step.task.args, keywords)]
+        schema = module_schema(step.task.module)
+        found: dict[str, Seen] = {}
+        for host in self.facts.hosts:
+            if verdict(step, host, self.facts) is False:
+                continue
+            args = self._rendered(step.task.args, step, host, schema, lambda path: argument_place(step, path))
+            own = self._rendered(keywords, step, host, {}, lambda path: (*step.at, *path))
+            key = repr((args, own))
+            hosts = (*found[key].hosts, host) if key in found else (host,)
+            found[key] = Seen(step, hosts, args, own)
+        return list(found.values())
+
+    def _rendered(
+        self, value: Any, step: Step, host: str, schema: Mapping[str, Any], place: Callable[[Path], Path], at: Path = ()
+    ) -> Any:
+        if schema.get("x-raw") or schema.get("x-expression"):
+            return value
+        if isinstance(value, str):
+            return self._text(value, step, host, place(at)) if is_template(value) else value
+        if isinstance(value, Mapping):
+            items = {
+                key: self._rendered(item, step, host, _below(schema, key), place, (*at, key))
+                for key, item in value.items()
+            }
+            return {key: item for key, item in items.items() if item is not OMIT}
+        if isinstance(value, list):
+            inner = schema.get("items")
+            inner = inner if isinstance(inner, Mapping) else {}
+            rendered = [
+                self._rendered(item, step, host, inner, place, (*at, index)) for index, item in enumerate(value)
+            ]
+            return [item for item in rendered if item is not OMIT]
+        return value
+
+    def _text(self, text: str, step: Step, host: str, at: Path) -> Any:
+        """The value of a template if it can be known now, else the template."""
+        templar = self.facts.world.templar
+        try:
+            usage = templar.usages(text)[0]
+        except TemplateError:
+            return text
+        reach = self.facts.reach(usage.names, host, step)
+        if not usage.steady or not reach.steady:
+            return text
+        try:
+            return templar.render(text, self.facts.variables(host, step.own_vars))
+        except TemplateError as error:
+            if verdict(step, host, self.facts) is True:
+                self.failures.append(Problem(error.message, self.facts.world.document.at(at), error.hint))
+            return text
+
+
+def value_problems_of(seen: Seen, facts: PlayFacts) -> Iterator[Problem]:
+    """What the schemas say against the values that templates will have; literal ones have been checked before."""
+    step, document = seen.step, facts.world.document
+    if is_template(step.task.args):
+        for problem in argument_problems(step.task.module, seen.args, rendered=False):
+            if _was_template(step.task.args, problem.path):
+                yield _told(problem, document.at(argument_place(step, problem.path)), seen, facts)
+    written = {name: step.raw[name] for name in seen.keywords}
+    if is_template(written):
+        lenient = {name: _lenient(value) for name, value in seen.keywords.items()}
+        for problem in value_problems(keyword_schema("task"), lenient, rendered=False, noun="keyword"):
+            if _was_template(written, problem.path):
+                yield _told(problem, document.at((*step.at, *problem.path)), seen, facts)
+
+
+def _told(problem: ArgumentProblem, place: Any, seen: Seen, facts: PlayFacts) -> Problem:
+    hint = problem.hint
+    if "without quotes" in hint or "in quotes" in hint:
+        hint = "convert it in the template (| int, | bool, | string), or correct the variable"
+    if len(seen.hosts) < len(facts.hosts):
+        hint = f"{hint + '; ' if hint else ''}seen by {_some(seen.hosts)}"
+    return Problem(f"rendered, {problem.message}", place, hint)
+
+
+def _was_template(written: object, path: Path) -> bool:
+    """Whether what stands at `path`, or above it, was written as a template."""
+    for step in path:
+        if isinstance(written, Mapping) and step in written:
+            written = written[str(step)]
+        elif isinstance(written, Sequence) and not isinstance(written, str) and isinstance(step, int):
+            written = written[step] if step < len(written) else written
+        else:
+            return is_template(written)
+    return is_template(written)
+
+
+def _lenient(value: object) -> object:
+    """A keyword's value as the engine understands it: "yes" is true, "5" is a number."""
+    if isinstance(value, str) and value.lower() in _FLAGS:
+        return _FLAGS[value.lower()]
+    return int(value) if isinstance(value, str) and value.isdigit() else value
+
+
+def _below(schema: Mapping[str, Any], key: str) -> Raw:
+    for branch in (schema, *schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ())):
+        found = branch.get("properties", {}).get(key)
+        if isinstance(found, Mapping):
+            return found
+    return {}
+
+
+def _some(hosts: Sequence[str]) -> str:
+    return ", ".join(hosts) if len(hosts) <= 3 else f"{', '.join(hosts[:2])} and {len(hosts) - 2} more"

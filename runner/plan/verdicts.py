@@ -1,0 +1,70 @@
+"""Whether a task's conditions hold on a host, as far as that can be told before the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runner.document import Path
+from runner.plan.facts import PlayFacts
+from runner.plan.tree import Step
+from runner.template import Templar, TemplateError, Usage
+
+Condition = tuple[str | bool, Path]
+
+
+def conditions(step: Step) -> Iterator[Condition]:
+    """The conditions of a task, those of its blocks first, each with its place: the order in which they are read."""
+    for raw, at in step.levels:
+        written = raw.get("when")
+        if isinstance(written, list):
+            yield from ((item, (*at, "when", index)) for index, item in enumerate(written))
+        elif written is not None:
+            yield written, (*at, "when")
+
+
+def guarded(step: Step, templar: Templar) -> frozenset[str]:
+    """The variables whose absence the task's conditions ask for."""
+    usages = (_usage(condition, templar) for condition, _ in conditions(step))
+    return frozenset().union(*(usage.guarded for usage in usages if usage))
+
+
+def verdict(step: Step, host: str, facts: PlayFacts, before: Path | None = None) -> bool | None:
+    """False if a condition certainly fails, True if all certainly hold, None if only the run can tell.
+
+    With `before`, only the conditions read before the one at that place count.
+    """
+    certain = True
+    for condition, at in conditions(step):
+        if at == before:
+            break
+        held = _held(condition, step, host, facts)
+        if held is False:
+            return False
+        certain = certain and held is True
+    return True if certain else None
+
+
+def _held(condition: str | bool, step: Step, host: str, facts: PlayFacts) -> bool | None:
+    if isinstance(condition, bool):
+        return condition
+    templar = facts.world.templar
+    usage = _usage(condition, templar)
+    if usage is None or not usage.steady:
+        return None
+    reach = facts.reach(usage.names, host, step)
+    undefined = {gap.name for gap in reach.missing}
+    if not reach.steady and not undefined <= usage.guarded:
+        return None
+    if usage.names & facts.passing(step):
+        return None
+    try:
+        return templar.condition(condition, facts.variables(host, step.own_vars))
+    except TemplateError:
+        return None
+
+
+def _usage(condition: str | bool, templar: Templar) -> Usage | None:
+    try:
+        return templar.usage(condition) if isinstance(condition, str) else None
+    except TemplateError:
+        return None
