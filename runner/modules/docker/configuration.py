@@ -114,10 +114,11 @@ def up_to_date(service: Service, containers: Sequence[Container], images: Mappin
 
 def _raw(reader: Reader, project: ComposeProject) -> Mapping[str, Any]:
     as_json = reader.query(project.command("config", "--format", "json"), check=False)
-    if as_json.ok:
+    # v1 does not know the option and still ends with 0, having printed its help.
+    if as_json.ok and as_json.stdout.lstrip().startswith("{"):
         found: Mapping[str, Any] = json.loads(as_json.stdout)
         return found
-    # v1 writes YAML only; if it is the file that is wrong, this call says so.
+    # It writes YAML only; if it is the file that is wrong, this call says so.
     text = checked(reader.query(project.command("config"), check=False)).stdout
     data = load_text(text, f"{project.directory} as compose reads it").data
     return data if isinstance(data, Mapping) else {}
