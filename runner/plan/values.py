@@ -12,8 +12,8 @@ from runner.plan.facts import PlayFacts
 from runner.plan.texts import argument_place
 from runner.plan.tree import Raw, Step
 from runner.plan.verdicts import verdict
-from runner.schema import ArgumentProblem, argument_problems, keyword_schema, module_schema, value_problems
-from runner.template import OMIT, TemplateError, is_template
+from runner.schema import ArgumentProblem, argument_problems, keyword_problems, module_schema
+from runner.template import OMIT, TemplateError, is_filled_text, is_template
 
 _CHECKED: Final = (
     "timeout",
@@ -74,7 +74,8 @@ class Rendering:
         if schema.get("x-raw") or schema.get("x-expression"):
             return value
         if isinstance(value, str):
-            return self._text(value, step, host, place(at)) if is_template(value) else value
+            can_differ = is_template(value) and not (_takes_any_text(schema) and is_filled_text(value))
+            return self._text(value, step, host, place(at)) if can_differ else value
         if isinstance(value, Mapping):
             items = {
                 key: self._rendered(item, step, host, _below(schema, key), place, (*at, key))
@@ -118,7 +119,7 @@ def value_problems_of(seen: Seen, facts: PlayFacts) -> Iterator[Problem]:
     written = {name: step.raw[name] for name in seen.keywords}
     if is_template(written):
         lenient = {name: _lenient(value) for name, value in seen.keywords.items()}
-        for problem in value_problems(keyword_schema("task"), lenient, rendered=False, noun="keyword"):
+        for problem in keyword_problems("task", lenient):
             if _was_template(written, problem.path):
                 yield _told(problem, document.at((*step.at, *problem.path)), seen, facts)
 
@@ -142,6 +143,12 @@ def _was_template(written: object, path: Path) -> bool:
         else:
             return is_template(written)
     return is_template(written)
+
+
+def _takes_any_text(schema: Mapping[str, Any]) -> bool:
+    """Whether any text at all is right for a described argument, so that rendering it would tell nothing."""
+    limits = ("pattern", "enum", "const", "maxLength", "anyOf", "oneOf", "allOf", "x-host", "x-repository", "x-file")
+    return "string" in schema.get("type", "string") and not any(key in schema for key in limits)
 
 
 def _lenient(value: object) -> object:

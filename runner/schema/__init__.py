@@ -9,7 +9,7 @@ from runner.schema.defaults import with_defaults
 from runner.schema.files import data_dir, keyword_schema, module_names, module_schema, schema
 from runner.schema.inventories import inventory_problems, variable_problems
 from runner.schema.playbooks import BLOCK_KEYS, Structure, playbook_problems, playbook_structure
-from runner.schema.validation import ArgumentProblem, argument_problems, problems, value_problems
+from runner.schema.validation import ArgumentProblem, argument_problems, keyword_problems, problems, value_problems
 
 __all__ = [
     "BLOCK_KEYS",
@@ -17,6 +17,7 @@ __all__ = [
     "argument_problems",
     "data_dir",
     "inventory_problems",
+    "keyword_problems",
     "keyword_schema",
     "module_names",
     "module_schema",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 Schema = Mapping[str, Any]
+Kind = Literal["play", "block", "task", "handler"]
 
 _SHARED: Final = "definitions.json"
 
@@ -40,7 +41,7 @@ def module_schema(name: str) -> Schema:
 
 
 @lru_cache(maxsize=8)
-def keyword_schema(kind: Literal["play", "block", "task", "handler"]) -> Schema:
+def keyword_schema(kind: Kind) -> Schema:
     """The keywords of a play, a block, a task or a handler, as an object schema without the modules."""
     section: Schema = schema("keywords.json")["definitions"][kind]
     return section

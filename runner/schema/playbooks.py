@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
 from runner.document import Document, Path
 from runner.errors import Problem
-from runner.schema.files import keyword_schema, module_names, module_schema
-from runner.schema.validation import ArgumentProblem, argument_problems, located, value_problems
+from runner.schema.files import Kind, keyword_schema, module_names, module_schema
+from runner.schema.validation import ArgumentProblem, argument_problems, keyword_problems, located
 from runner.suggestions import did_you_mean, listed, nearest
-
-Kind = Literal["play", "block", "task", "handler"]
 
 BLOCK_KEYS: Final = frozenset({"block", "rescue", "always"})
 
@@ -154,13 +152,12 @@ class _Walk:
         return any(key not in known for key in task)
 
     def _keywords(self, entry: dict[str, object], path: Path, kind: Kind, modules: frozenset[str]) -> None:
-        schema = keyword_schema(kind)
-        known = schema["properties"]
+        known = keyword_schema(kind)["properties"]
         for key in entry:
             if key not in known and key not in modules:
                 self._unknown(key, entry, path, kind, modules)
         keywords = {key: value for key, value in entry.items() if key in known}
-        for problem in value_problems(schema, keywords, rendered=False, noun="keyword"):
+        for problem in keyword_problems(kind, keywords):
             self.unusable.add((*path, *problem.path[:1]))
             self.problems.append(located(problem, self.document, path))
         for key, value in keywords.items():

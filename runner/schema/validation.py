@@ -11,7 +11,7 @@ from runner.document import Document, Path
 from runner.document.model import holds_template
 from runner.errors import Problem
 from runner.schema import words
-from runner.schema.files import Schema, module_schema, schema
+from runner.schema.files import Kind, Schema, keyword_schema, module_schema, schema
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -36,6 +36,11 @@ def argument_problems(module: str, args: Mapping[str, object], rendered: bool) -
     return _found(_module_validator(module), args, rendered, "argument")
 
 
+def keyword_problems(kind: Kind, keywords: Mapping[str, object]) -> list[ArgumentProblem]:
+    """What is wrong with the keywords of a play, block, task or handler, before templates are rendered."""
+    return _found(_keyword_validator(kind), keywords, False, "keyword")
+
+
 def value_problems(schema: Schema, value: object, rendered: bool, noun: str = "key") -> list[ArgumentProblem]:
     """What is wrong with a value; unknown and missing keys are called `noun`."""
     return _found(_validator(schema), value, rendered, noun)
@@ -57,6 +62,11 @@ def located(problem: ArgumentProblem, document: Document, under: Path = ()) -> P
 @lru_cache(maxsize=256)
 def _module_validator(module: str) -> Validator:
     return _validator(module_schema(module))
+
+
+@lru_cache(maxsize=4)
+def _keyword_validator(kind: Kind) -> Validator:
+    return _validator(keyword_schema(kind))
 
 
 @lru_cache(maxsize=16)

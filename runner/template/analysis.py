@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,7 +20,15 @@ KEPT: Final = 16384
 _GUARD_FILTERS: Final = frozenset({"default", "d", "mandatory"})
 _GUARD_TESTS: Final = frozenset({"defined", "undefined"})
 _UNSTEADY_FILTERS: Final = frozenset({"random", "strftime"})
-_UNSTEADY_CALLS: Final = frozenset({"lookup", "query", "q", "now"})
+_LOOKUP_CALLS: Final = frozenset({"lookup", "query", "q"})
+_UNSTEADY_CALLS: Final = _LOOKUP_CALLS | {"now"}
+
+_SIMPLE: Final = re.compile(r"\{\{ *([A-Za-z_][A-Za-z0-9_]*) *\}\}")
+_NOT_SIMPLE: Final = re.compile(r"\{[{%#]|[}%#]\}")
+_WORDS: Final = frozenset(
+    {"true", "false", "none", "True", "False", "None", "not", "and", "or", "if", "else", "is", "in"}
+)
+"""What looks like a name in a template and is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,12 @@ class Usage:
     def guarded(self) -> frozenset[str]:
         """Names that may be undefined without harm."""
         return self.names - self.required
+
+
+def is_filled_text(text: str) -> bool:
+    """Whether a template is text with variables put in, `a {{ b }} c`, and nothing more: it always gives text."""
+    rest, found = _SIMPLE.subn("", text)
+    return found > 0 and rest.strip() != "" and not _NOT_SIMPLE.search(rest)
 
 
 class Analyst:
@@ -75,91 +90,117 @@ class Analyst:
         return found
 
     def _examined(self, text: str, parse: Callable[[str], nodes.Template]) -> Usage | TemplateError:
+        if parse == self._environment.parse and (simple := self._simple(text)):
+            return simple
         try:
             tree = parse(text)
+            survey = Survey(self._environment)
+            survey.visit(tree)
         except jinja2.TemplateSyntaxError as error:
             return syntax_error(error, text)
         except RecursionError:
             return TemplateError(f"'{shortened(text)}' is nested too deeply")
-        return self._unknown_word(tree) or self._usage(tree)
+        return survey.unknown or self._usage(tree, survey)
 
-    def _unknown_word(self, tree: nodes.Template) -> TemplateError | None:
-        for node in tree.find_all((nodes.Filter, nodes.Test)):
-            is_filter = isinstance(node, nodes.Filter)
-            known = self._environment.filters if is_filter else self._environment.tests
-            if node.name not in known:
-                kind = "filter" if is_filter else "test"
-                hint = did_you_mean(node.name, known)
-                return TemplateError(f"there is no {kind} '{node.name}'", hint=hint, line=node.lineno)
-        for kind, _ in _lookups(tree):
-            if kind not in LOOKUPS:
-                return TemplateError(f"there is no lookup '{kind}'", hint=did_you_mean(kind, LOOKUPS))
-        return None
-
-    def _usage(self, tree: nodes.Template) -> Usage:
-        if all(isinstance(node, nodes.Output) for node in tree.body):
-            names = {node.name for node in tree.find_all(nodes.Name)}
-        else:
-            names = meta.find_undeclared_variables(tree)
-        free = frozenset(names) - self._environment.globals.keys()
+    def _simple(self, text: str) -> Usage | None:
+        """What a text uses whose only templates are `{{ name }}`, or None if there is more to it."""
+        if _NOT_SIMPLE.search(_SIMPLE.sub("", text)):
+            return None
         lines: dict[str, int] = {}
-        for node in tree.find_all(nodes.Name):
-            lines.setdefault(node.name, node.lineno)
-        guards = list(_guards(tree))
-        guarded = {name.name for guard in guards for name in guard.find_all(nodes.Name)}
-        optional = {lookup for guard in guards for lookup in _lookups(nodes.Output([guard]))}
+        for found in _SIMPLE.finditer(text):
+            if found[1] in _WORDS:
+                return None
+            lines.setdefault(found[1], text.count("\n", 0, found.start()) + 1)
+        names = frozenset(lines) - self._environment.globals.keys()
+        return Usage(names, names, names, steady=True, lines=lines)
+
+    def _usage(self, tree: nodes.Template, survey: Survey) -> Usage:
+        names = frozenset(survey.lines)
+        if not all(isinstance(node, nodes.Output) for node in tree.body):
+            names = frozenset(meta.find_undeclared_variables(tree))
+        free = names - self._environment.globals.keys()
+        required = free - survey.guarded
         return Usage(
             names=free,
-            required=free - guarded,
-            certain=(free - guarded) & frozenset(_certain(tree)),
-            steady=_is_steady(tree),
-            lookups=tuple(sorted({(kind, name) for kind, name in _lookups(tree) if name} - optional)),
-            lines=lines,
+            required=required,
+            certain=required & survey.certain,
+            steady=survey.steady,
+            lookups=tuple(sorted(survey.lookups - survey.optional_lookups)),
+            lines=survey.lines,
         )
 
 
-def _guards(tree: nodes.Template) -> Iterator[nodes.Node]:
-    """The operands of `default` and `is defined`."""
-    for node in tree.find_all((nodes.Filter, nodes.Test)):
-        guards = _GUARD_FILTERS if isinstance(node, nodes.Filter) else _GUARD_TESTS
-        if node.name in guards and node.node is not None:
-            yield nodes.Output([node.node])
+class Survey:
+    """One walk over a syntax tree."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self.unknown: TemplateError | None = None
+        self.lines: dict[str, int] = {}
+        self.certain: set[str] = set()
+        self.guarded: set[str] = set()
+        self.lookups: set[tuple[str, str]] = set()
+        self.optional_lookups: set[tuple[str, str]] = set()
+        self.steady = True
+
+    def visit(self, node: nodes.Node | None, certain: bool = True, guarded: bool = False) -> None:
+        """Note what `node` uses. `certain`: it is read whichever way conditions go; `guarded`: it may be undefined."""
+        if node is None:
+            return
+        if isinstance(node, nodes.Name):
+            self._name(node, certain, guarded)
+        elif isinstance(node, (nodes.Filter, nodes.Test)):
+            self._filter_or_test(node, certain, guarded)
+        else:
+            if isinstance(node, nodes.Call):
+                self._call(node, guarded)
+            elif isinstance(node, (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
+                self.steady = False
+            first = _read_first(node)
+            for child in node.iter_child_nodes():
+                self.visit(child, certain and (first is None or child is first), guarded)
+
+    def _name(self, node: nodes.Name, certain: bool, guarded: bool) -> None:
+        self.lines.setdefault(node.name, node.lineno)
+        if guarded:
+            self.guarded.add(node.name)
+        elif certain:
+            self.certain.add(node.name)
+        if node.name in _UNSTEADY_CALLS:
+            self.steady = False
+
+    def _filter_or_test(self, node: nodes.Filter | nodes.Test, certain: bool, guarded: bool) -> None:
+        is_filter = isinstance(node, nodes.Filter)
+        known = self._environment.filters if is_filter else self._environment.tests
+        if node.name not in known and self.unknown is None:
+            hint = did_you_mean(node.name, known)
+            message = f"there is no {'filter' if is_filter else 'test'} '{node.name}'"
+            self.unknown = TemplateError(message, hint=hint, line=node.lineno)
+        if is_filter and node.name in _UNSTEADY_FILTERS:
+            self.steady = False
+        guards = node.name in (_GUARD_FILTERS if is_filter else _GUARD_TESTS)
+        for child in node.iter_child_nodes():
+            self.visit(child, certain, guarded or (guards and child is node.node))
+
+    def _call(self, node: nodes.Call, guarded: bool) -> None:
+        if not (isinstance(node.node, nodes.Name) and node.node.name in _LOOKUP_CALLS and node.args):
+            return
+        constants = [arg.value if isinstance(arg, nodes.Const) else None for arg in node.args]
+        if not isinstance(constants[0], str):
+            return
+        if constants[0] not in LOOKUPS and self.unknown is None:
+            hint = did_you_mean(constants[0], LOOKUPS)
+            self.unknown = TemplateError(f"there is no lookup '{constants[0]}'", hint=hint, line=node.lineno)
+        if len(constants) == 2 and isinstance(constants[1], str) and not node.kwargs:
+            (self.optional_lookups if guarded else self.lookups).add((constants[0], constants[1]))
 
 
-def _certain(node: nodes.Node) -> Iterator[str]:
-    """Names that are read in any case: not those behind `and`, `or`, `if`, in loops and macros."""
-    if isinstance(node, nodes.Name):
-        yield node.name
-        return
-    inside: Iterable[nodes.Node | None]
+def _read_first(node: nodes.Node) -> nodes.Node | None:
+    """The only child that is read in any case, of a node whose other children need not be; None if all are."""
     if isinstance(node, (nodes.And, nodes.Or)):
-        inside = (node.left,)
-    elif isinstance(node, (nodes.CondExpr, nodes.If)):
-        inside = (node.test,)
-    elif isinstance(node, nodes.For):
-        inside = (node.iter,)
-    elif isinstance(node, (nodes.Macro, nodes.CallBlock)):
-        inside = ()
-    else:
-        inside = node.iter_child_nodes()
-    for child in inside:
-        if child is not None:
-            yield from _certain(child)
-
-
-def _lookups(tree: nodes.Node) -> Iterator[tuple[str, str]]:
-    """Kind and constant argument ("" if it isn't constant) of every lookup of a constant kind."""
-    for call in tree.find_all(nodes.Call):
-        if isinstance(call.node, nodes.Name) and call.node.name in ("lookup", "query", "q") and call.args:
-            constants = [arg.value if isinstance(arg, nodes.Const) else "" for arg in call.args]
-            if constants[0]:
-                simple = len(constants) == 2 and not call.kwargs
-                yield str(constants[0]), str(constants[1]) if simple else ""
-
-
-def _is_steady(tree: nodes.Template) -> bool:
-    if any(node.name in _UNSTEADY_FILTERS for node in tree.find_all(nodes.Filter)):
-        return False
-    if any(node.name in _UNSTEADY_CALLS for node in tree.find_all(nodes.Name)):
-        return False
-    return next(iter(tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends))), None) is None
+        return node.left
+    if isinstance(node, (nodes.CondExpr, nodes.If)):
+        return node.test
+    if isinstance(node, nodes.For):
+        return node.iter
+    return node if isinstance(node, (nodes.Macro, nodes.CallBlock)) else None
