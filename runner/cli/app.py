@@ -85,8 +85,9 @@ def execute(argv: tuple[str, ...]) -> int:
         ending = application().main(args=list(argv), prog_name=PROGRAM, standalone_mode=False, obj=invocation)
         sys.stdout.flush()
         return int(ending or ExitCode.OK)
-    except BrokenPipeError:
-        # The reader had seen enough (`| head`); the interpreter must not stumble over it again at its end.
+    except (BrokenPipeError, SystemExit):
+        # The reader had seen enough (`| head`), which click answers with SystemExit, as it does a shell that
+        # asks for completions. The interpreter must not stumble over the closed pipe again at its end.
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK

@@ -14,7 +14,7 @@ from typing import Final
 
 from runner import __version__
 from runner.cli.invocation import Invocation
-from runner.cli.state import state_directory
+from runner.cli.state import reports_directory
 from runner.secret import MASK
 
 PACKAGES: Final = ("boto3", "click", "fabric", "jinja2", "jsonschema", "paramiko", "psycopg", "pyyaml", "rich")
@@ -24,7 +24,7 @@ def write_report(error: BaseException, invocation: Invocation) -> str:
     """Write the report (mode 0600) and return the line for the user that says where it is."""
     said = f"error: SentraPlay failed by a bug of its own ({type(error).__name__})."
     text = invocation.redactor.text("\n".join(_content(error, invocation)))
-    for directory in (state_directory() / "bugs", Path(tempfile.gettempdir())):
+    for directory in (reports_directory(), Path(tempfile.gettempdir())):
         try:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             handle, name = tempfile.mkstemp(prefix="sentraplay-bug-", suffix=".txt", dir=directory, text=True)

@@ -7,7 +7,7 @@ import click
 
 @click.command()
 def demo() -> int:
-    """Watch a throw-away service be backed up, destroyed and recovered over SSH.
+    """Watch a throw-away service be lost and recovered.
 
     Starts a database, an SSH server and an object store of its own on this machine, and removes them
     at the end. Needs the extra: pip install 'sentraplay[demo]'.

@@ -12,7 +12,10 @@ from runner.errors import UsageError
 @click.command()
 @click.argument("module", required=False)
 def doc(module: str | None) -> None:
-    """Show the modules, or one MODULE in full: its arguments, defaults and examples."""
+    """Show the modules, or one module in full.
+
+    MODULE in full is what it does, its arguments with defaults and examples.
+    """
     from runner.reference import module_reference, module_table
     from runner.schema import module_names
 

@@ -1,12 +1,13 @@
-"""Where SentraPlay keeps what it must remember on the controller."""
+"""Where reports of bugs are kept."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
-def state_directory() -> Path:
-    """`$XDG_STATE_HOME/sentraplay`, else `~/.local/state/sentraplay`. Not created here."""
-    from runner.journal import default_path
-
-    return default_path().parent
+def reports_directory() -> Path:
+    """`bugs` beside the journal. Worked out here, because whatever is broken may be what the journal needs."""
+    given = os.environ.get("XDG_STATE_HOME", "")
+    base = Path(given) if given.startswith("/") else Path.home() / ".local" / "state"
+    return base / "sentraplay" / "bugs"

@@ -61,7 +61,7 @@ def test_a_failed_command_shows_its_stderr_and_ends_with_2(sentraplay: Program) 
     ended = sentraplay("run", "p.yml")
     assert ended.code == 2
     assert "failed: [localhost] => " in ended.out
-    assert "      the reason" in ended.out.splitlines()
+    assert "    the reason" in ended.out.splitlines()
     assert "failed=1" in ended.out
     assert "sentraplay resume " in ended.out
 
