@@ -58,11 +58,12 @@ _WATCH: Final = (
     'trap "kill -TERM \\$_sp_relay 2>/dev/null" TERM HUP; trap "exit 0" USR1; '
     'printf "\\n%s p\\n" "$1" >&2; exec 3<&0 </dev/null; '
 )
-_TELL: Final = "while kill -TERM $$; do sleep 1; done; } 2>/dev/null"
+_PUMP: Final = "{ exec 2>/dev/null"  # by exec: a redirected group would keep the old one open beside it
+_TELL: Final = "while kill -TERM $$; do sleep 1; done; }"
 _WAIT: Final = "& _sp_relay=$!; exec 3<&- >&-; while kill -0 $_sp_relay 2>/dev/null; do wait $_sp_relay; done"
 
 SHELL: Final = (
-    f"{_WATCH}{{ cat <&3; exec >/dev/null; {_TELL} | {{ "
+    f"{_WATCH}{_PUMP}; cat <&3; exec >/dev/null; {_TELL} | {{ "
     'trap "kill -TERM \\$_sp_main 2>/dev/null" TERM HUP; exec 3<&- 5<&0 </dev/null; '
     "sh <&5 5<&- & _sp_main=$!; exec 5<&- >&-; "
     "while kill -0 $_sp_main 2>/dev/null; do wait $_sp_main; done; "
@@ -81,7 +82,8 @@ STREAM: Final = (
     f"{_GUARD}; _sp_exit() {{ kill -USR1 $$; exit; }}; {_WATCH}"
     # Input comes in counted blocks and ends with a 0. An end without it is a lost link: the command is killed
     # while its own input is still open, so it can never take half of its input for the whole.
-    '{ while read -r _sp_n <&3 && [ "$_sp_n" -gt 0 ]; do '
+    f"{_PUMP}; "
+    'while read -r _sp_n <&3 && [ "$_sp_n" -gt 0 ]; do '
     "dd bs=$_sp_n count=1 iflag=fullblock <&3 || exec >/dev/null; done; "
     f'if [ "$_sp_n" = 0 ]; then exec >/dev/null; cat <&3; fi; {_TELL} | {{ '
     "_sp_busy=1; trap _sp_term TERM HUP; exec 3<&- 5<&0 </dev/null; "

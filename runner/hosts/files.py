@@ -8,11 +8,11 @@ import secrets
 import shutil
 import stat as modes
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import BinaryIO, Final, Protocol
 
 from runner.errors import TaskFailed
-from runner.hosts.contract import Command, CommandFailed, FileStat, Host, Script, command
+from runner.hosts.contract import Command, CommandFailed, FileStat, Host, Script, Stream, command
 from runner.hosts.framing import text
 from runner.hosts.shell import Answer, said
 
@@ -65,7 +65,9 @@ remove
 
 
 class Answering(Host, Protocol):
-    """A host that can give what a command wrote as bytes."""
+    """A host that can give what a command wrote as bytes, and keep something through an interruption."""
+
+    def keeping(self, what: Script) -> AbstractContextManager[Stream]: ...
 
     def answer(self, what: Script | Command, *, stdin: bytes = b"", limit: int = ...) -> Answer: ...
 
@@ -174,9 +176,9 @@ def get(host: Host, path: str, sink: BinaryIO) -> None:
 
 
 @contextmanager
-def private_directory(host: Host, parent: str = "/var/tmp") -> Iterator[str]:
+def private_directory(host: Answering, parent: str = "/var/tmp") -> Iterator[str]:
     """See the contract. `parent` is on disk: /tmp often is memory."""
-    with host.stream(Script(_PRIVATE, (parent,))) as stream:
+    with host.keeping(Script(_PRIVATE, (parent,))) as stream:
         keep = stream.stdin  # its end is the order to remove the directory
         directory = text(stream.stdout.readline()).rstrip("\n")
         if not directory:

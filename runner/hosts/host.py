@@ -23,7 +23,7 @@ from runner.hosts.contract import (
 from runner.hosts.framing import text
 from runner.hosts.sessions import Sessions, deadline_in
 from runner.hosts.shell import Answer, name_of
-from runner.hosts.stream import ended_early, failed
+from runner.hosts.stream import StreamSession, ended_early, failed
 from runner.hosts.wire import Line
 
 OUTPUT_LIMIT = 16 * 1024 * 1024
@@ -94,15 +94,19 @@ class ShellHost:
     @contextmanager
     def stream(self, what: Runnable, *, timeout: float | None = None) -> Iterator[Stream]:
         """See the contract."""
-        sink = self._view.on_output
-        with self._sessions.stream(self._view.become, self._deadline(timeout), sink) as session:
-            session.begin(what, self._view.env)
+        with self._stream(what, self._deadline(timeout)) as session:
             try:
                 yield session
             except BrokenPipeError:
                 # It ended before it had read everything: its own status tells more than the pipe.
                 session.finish()
                 raise ended_early(self._name, name_of(what)) from None
+
+    @contextmanager
+    def keeping(self, what: Runnable) -> Iterator[Stream]:
+        """A stream that `interrupt` leaves alone: it keeps something for what unwinds after an interruption."""
+        with self._stream(what, self._deadline(None), interruptible=False) as session:
+            yield session
 
     def stat(self, path: str) -> FileStat | None:
         """See the contract."""
@@ -204,3 +208,10 @@ class ShellHost:
         with self._sessions.stream(self._view.become, deadline, sink) as session:
             session.begin(what, self._view.env)
             return session.converse(stdin, limit)
+
+    @contextmanager
+    def _stream(self, what: Runnable, deadline: float, *, interruptible: bool = True) -> Iterator[StreamSession]:
+        sink = self._view.on_output
+        with self._sessions.stream(self._view.become, deadline, sink, interruptible=interruptible) as session:
+            session.begin(what, self._view.env)
+            yield session

@@ -7,8 +7,9 @@ import os
 import pwd
 import select
 import subprocess
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from runner.errors import HostUnreachable
 from runner.hosts.contract import Host, TcpAddress, UnixAddress
@@ -66,51 +67,60 @@ class LocalLine:
 
 
 class LocalWire:
-    """A child process and its three pipes."""
+    """A child process and its three pipes.
+
+    Pipes are closed only when nobody waits on them: a number that is closed may at once be another file.
+    A fourth pipe, of which one end is closed, wakes whoever waits.
+    """
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None
         self._process = process
-        self._in, self._out, self._err = process.stdin, process.stdout, process.stderr
-        os.set_blocking(self._in.fileno(), False)
-        self._open = {self._out.fileno(), self._err.fileno()}
-        self._poll = select.poll()
-        for descriptor in self._open:
-            self._poll.register(descriptor, select.POLLIN)
+        self._pipes = (process.stdin, process.stdout, process.stderr)
+        self._in, self._out, self._err = (pipe.fileno() for pipe in self._pipes)
+        os.set_blocking(self._in, False)
+        self._woken, self._waker = os.pipe()
+        self._waking = threading.Lock()
+        self._using = {descriptor: threading.Lock() for descriptor in (self._in, self._out, self._err)}
+        self._closed = False
+        self._open = {self._out, self._err}
 
     def send(self, data: bytes, deadline: float) -> None:
         """See Wire."""
-        if self._in.closed:
-            raise BrokenPipeError
-        view, descriptor = memoryview(data), self._in.fileno()
-        while view:
-            try:
-                view = view[os.write(descriptor, view) :]
-            except BlockingIOError:
-                _wait(descriptor, select.POLLOUT, deadline)
+        view = memoryview(data)
+        with self._using[self._in]:
+            while view:
+                if self._closed or self._given_up:
+                    raise BrokenPipeError
+                try:
+                    view = view[os.write(self._in, view) :]
+                except BlockingIOError:
+                    self._wait({self._in: select.POLLOUT}, deadline)
 
     def receive(self, deadline: float) -> tuple[bytes, bytes]:
         """See Wire."""
-        pieces = {self._out.fileno(): b"", self._err.fileno(): b""}
-        while self._open and not any(pieces.values()):
-            ready = self._poll.poll(remaining(deadline) * 1000)
-            for descriptor, _ in ready:
-                pieces[descriptor] = os.read(descriptor, BLOCK)
-                if not pieces[descriptor]:
-                    self._poll.unregister(descriptor)
-                    self._open.discard(descriptor)
-        return pieces[self._out.fileno()], pieces[self._err.fileno()]
+        pieces = {self._out: b"", self._err: b""}
+        with self._using[self._out], self._using[self._err]:
+            while self._open and not any(pieces.values()) and not self._closed:
+                ready = self._wait(dict.fromkeys(self._open, select.POLLIN), deadline)
+                if self._given_up:
+                    break
+                for descriptor in ready:
+                    pieces[descriptor] = os.read(descriptor, BLOCK)
+                    if not pieces[descriptor]:
+                        self._open.discard(descriptor)
+        return pieces[self._out], pieces[self._err]
 
     def read(self, size: int, deadline: float) -> bytes:
         """See Wire."""
-        return _read(self._out.fileno(), size, deadline)
+        return self._read(self._out, size, deadline)
 
     def read_errors(self, deadline: float) -> bytes:
         """See Wire."""
-        return _read(self._err.fileno(), BLOCK, deadline)
+        return self._read(self._err, BLOCK, deadline)
 
     def stop(self) -> None:
-        """TERM, which the watchdog takes like the end of its input; closing a pipe another thread uses is not safe."""
+        """See Wire. TERM, which the watchdog takes like the end of its input."""
         self._process.terminate()
 
     def ended(self, seconds: float) -> bool:
@@ -122,13 +132,25 @@ class LocalWire:
         return True
 
     def give_up(self) -> None:
-        """See Wire. Nothing to do: here KILL always reaches what `stop` did not."""
+        """See Wire."""
+        with self._waking:
+            if self._waker >= 0:
+                os.close(self._waker)
+                self._waker = -1
 
     def close(self) -> None:
         """See Wire."""
-        for pipe in (self._in, self._out, self._err):
-            with contextlib.suppress(OSError):
-                pipe.close()
+        self.give_up()
+        with ExitStack() as nobody_waits:
+            for lock in self._using.values():
+                nobody_waits.enter_context(lock)
+            if self._closed:
+                return
+            self._closed = True
+            for pipe in self._pipes:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+            os.close(self._woken)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(10)
 
@@ -140,14 +162,23 @@ class LocalWire:
     def link_lost(self) -> str:
         return ""
 
+    @property
+    def _given_up(self) -> bool:
+        return self._waker < 0
 
-def _wait(descriptor: int, event: int, deadline: float) -> None:
-    poll = select.poll()
-    poll.register(descriptor, event)
-    if not poll.poll(remaining(deadline) * 1000):
-        raise DeadlineError
+    def _read(self, descriptor: int, size: int, deadline: float) -> bytes:
+        with self._using[descriptor]:
+            if not self._closed and self._wait({descriptor: select.POLLIN}, deadline) and not self._given_up:
+                return os.read(descriptor, size)
+        return b""
 
-
-def _read(descriptor: int, size: int, deadline: float) -> bytes:
-    _wait(descriptor, select.POLLIN, deadline)
-    return os.read(descriptor, size)
+    def _wait(self, wanted: dict[int, int], deadline: float) -> list[int]:
+        """Those of `wanted` that are ready; nothing after `give_up`."""
+        poll = select.poll()
+        for descriptor, event in wanted.items():
+            poll.register(descriptor, event)
+        poll.register(self._woken, select.POLLIN)
+        ready = poll.poll(remaining(deadline) * 1000)
+        if not ready:
+            raise DeadlineError
+        return [descriptor for descriptor, _ in ready if descriptor != self._woken]

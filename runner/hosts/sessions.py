@@ -27,6 +27,7 @@ class Sessions:
         self._changed = threading.Condition()
         self._idle: list[Shell] = []
         self._busy: list[Session] = []
+        self._kept: list[Session] = []
         self._taken = 0
 
     @contextmanager
@@ -41,7 +42,9 @@ class Sessions:
             self._give_back(shell)
 
     @contextmanager
-    def stream(self, become: Become | None, deadline: float, sink: OutputSink | None) -> Iterator[StreamSession]:
+    def stream(
+        self, become: Become | None, deadline: float, sink: OutputSink | None, *, interruptible: bool = True
+    ) -> Iterator[StreamSession]:
         """A stream of that user, not begun yet; killed at the end of the context unless it was finished."""
         self._line.connect(deadline)
         user = self._other_user(become)
@@ -52,13 +55,13 @@ class Sessions:
             session = StreamSession(self._host, user, wire, mark, deadline=deadline, sink=sink)
             self._unlock(session, become, prompt, deadline)
             with self._changed:
-                self._busy.append(session)
+                (self._busy if interruptible else self._kept).append(session)
             try:
                 yield session
             finally:
                 session.abandon()
                 with self._changed:
-                    self._busy.remove(session)
+                    (self._busy if interruptible else self._kept).remove(session)
         finally:
             self._free_slot()
 
@@ -74,6 +77,9 @@ class Sessions:
         self.interrupt()
         with self._changed:
             idle, self._idle = self._idle, []
+            kept = list(self._kept)
+        for session in kept:
+            session.interrupt()
         for shell in idle:
             self._end(shell)
 

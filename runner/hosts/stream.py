@@ -71,6 +71,9 @@ class StreamSession(Session):
 
     def put(self, data: bytes | memoryview) -> None:
         """One block of input; BrokenPipeError if the command has ended."""
+        if self._frames.ended:
+            # The host reads on and throws away what nobody wants any more: for hours, if nobody tells.
+            raise BrokenPipeError
         try:
             self.wire.send(b"%d\n" % len(data) + data, self._deadline)
         except DeadlineError:
