@@ -43,7 +43,7 @@ class Attempt:
         Raises Interrupted, what the journal raises, and bugs.
         """
         started = time.monotonic()
-        ended = self._with_gaps(guarded(self._whole))
+        ended = self._honest(guarded(self._whole))
         notified: tuple[str, ...] = ()
         bad = ended.status in (Status.FAILED, Status.UNREACHABLE)
         if bad and self._stage.around.interrupted.is_set():
@@ -125,7 +125,7 @@ class Attempt:
             seen = {**variables, control.loop_var: item, "ansible_loop_var": control.loop_var}
             if control.index_var:
                 seen[control.index_var] = index
-            ended = self._with_gaps(guarded(partial(self._item, seen)))
+            ended = self._honest(guarded(partial(self._item, seen)))
             own = {control.loop_var: results.plain(item), "ansible_loop_var": control.loop_var}
             ended = replace(ended, result={**ended.result, **own})
             self._tell_item(index, item, ended, seen)
@@ -135,8 +135,11 @@ class Attempt:
                 break
         return ends
 
-    def _with_gaps(self, ended: Ended) -> Ended:
-        """What an unknown task would set is unknown too."""
+    def _honest(self, ended: Ended) -> Ended:
+        """In check mode: a failure is not certain any more once a step before it was not carried out, for it met
+        the hosts as they are and not as that step leaves them. What an unknown task would set is unknown too."""
+        if self._check and ended.failed and self._stage.chronicle.state.is_unsettled:
+            ended = results.would_fail(ended)
         if ended.status is not Status.UNKNOWN or ended.facts or ended.unknown_facts:
             return ended
         return replace(ended, unknown_facts=self._preparer.facts)

@@ -67,6 +67,12 @@ def unknown(error: SentraPlayError) -> Ended:
     return Ended(Status.UNKNOWN, {}, message=error.message, hint=error.hint, partial=True)
 
 
+def would_fail(ended: Ended) -> Ended:
+    """In check mode, it fails now, but might not after the steps before it."""
+    message = f"now it would fail: {ended.message}; but a step before it was not carried out"
+    return Ended(Status.UNKNOWN, {}, message=message, hint=ended.hint, partial=True)
+
+
 def skipped(reason: str, condition: object = None) -> Ended:
     """It was not its turn."""
     result = {"changed": False, "failed": False, "skipped": True, "skip_reason": reason}

@@ -43,7 +43,8 @@ class RunState:
     `pending` are the paths of notified handlers that have not run, by host; False if, in check mode, it
     is only possible that they are notified. `handled` has the path of a handler's latest run, by handler
     and host. `started_at` is the first start of the run, before any resume. The numbers in `when` count
-    events, to tell earlier from later.
+    events, to tell earlier from later. `is_unsettled`: in check mode, a step was not carried out that would,
+    or might, have changed something.
     """
 
     started_at: float | None = None
@@ -58,6 +59,7 @@ class RunState:
     objectives: dict[Key, ObjectiveMeasured] = field(default_factory=dict)
     when: dict[Key, int] = field(default_factory=dict)
     count: int = 0
+    is_unsettled: bool = False
 
     def apply(self, event: Event) -> None:
         """Take in one event."""
@@ -84,6 +86,7 @@ class RunState:
 
     def _finished(self, event: TaskFinished) -> None:
         self.ends[event.path, event.host] = event
+        self.is_unsettled = self.is_unsettled or event.partial
         self.when[event.path, event.host] = self.count
         for host in (event.host, *event.shared_with):
             self._learn(host, event)

@@ -177,11 +177,12 @@ class Stage:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.inventory = directory / "inventory.yml"
-        self.hosts("a")
         self.redactor = Redactor()
         self.scripted = Scripted()
+        self.hosts("a")
         self.clock: Callable[[], float] = Ticks()
         self.engine: Engine | None = None
+        self._plans: dict[tuple[str, str], tuple[Plan, Templar]] = {}
 
     def hosts(self, *names: str, **variables: Mapping[str, object]) -> Stage:
         """The inventory: these hosts, with these variables by host."""
@@ -190,9 +191,17 @@ class Stage:
             lines.append(f"    {name}:")
             lines += [f"      {key}: {value}" for key, value in variables.get(name, {}).items()]
         self.inventory.write_text("\n".join(lines) + "\n")
+        self._plans = {}
         return self
 
     def plan(self, playbook: str, options: Options) -> tuple[Plan, Templar]:
+        """The plan and its templar, made once for the same text and options."""
+        known = (playbook, repr(options))
+        if known not in self._plans:
+            self._plans[known] = self._planned(playbook, options)
+        return self._plans[known]
+
+    def _planned(self, playbook: str, options: Options) -> tuple[Plan, Templar]:
         path = self.directory / "play.yml"
         path.write_text(textwrap.dedent(playbook))
         templar = Templar([self.directory], self.redactor)
@@ -205,6 +214,7 @@ class Stage:
         done: Done | None = None,
         publish: Callable[[Event], None] | None = None,
         modules: Mapping[str, Module[Any]] | None = None,
+        hosts: Hosts | None = None,
         **options: Any,
     ) -> Run:
         """Run it to its end. `publish` sees every event before it is kept; if it raises, the run dies there."""
@@ -221,7 +231,7 @@ class Stage:
         first = len(self.scripted.calls)
         self.engine = Engine(
             plan,
-            hosts=cast(Hosts, Machines()),
+            hosts=hosts or cast(Hosts, Machines()),
             repositories=lambda planned: cast(Repositories, NoRepositories()),
             modules={module.name: module for module in (*CONTROL, self.scripted)} | dict(modules or {}),
             templar=templar,

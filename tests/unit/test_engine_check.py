@@ -107,6 +107,24 @@ def test_a_failed_assertion_fails_in_check_mode_too(stage: Stage) -> None:
     assert stage.run("- {hosts: all, tasks: [{assert: {that: 1 == 2}}]}", check=True).code == ExitCode.HOSTS_FAILED
 
 
+def test_after_a_step_that_was_not_carried_out_a_failure_is_not_certain(stage: Stage) -> None:
+    run = stage.run(
+        """
+        - hosts: all
+          tasks:
+            - {name: r, command: ok, register: r}
+            - {name: s, command: changed}
+            - {name: t, assert: {that: 1 == 2}}
+            - {name: u, debug: {msg: "{{ r.nothing }}"}}
+            - {name: v, command: ok}
+        """,
+        check=True,
+    )
+    assert (run.status("t"), run.status("u"), run.status("v")) == (Status.UNKNOWN, Status.UNKNOWN, Status.OK)
+    assert "now it would fail: Assertion failed" in run.end("t").message
+    assert run.code == ExitCode.OK
+
+
 def test_handlers_of_unknown_notifications_are_unknown(stage: Stage) -> None:
     run = stage.run(
         """

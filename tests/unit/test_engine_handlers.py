@@ -177,16 +177,3 @@ def test_a_failed_task_notifies_nobody(stage: Stage) -> None:
         """
     )
     assert run.cmds() == ["changed 1"]
-
-
-def test_of_two_handlers_with_one_name_the_last_counts(stage: Stage) -> None:
-    run = stage.run(
-        """
-        - hosts: all
-          tasks: [{command: changed 1, notify: one}]
-          handlers:
-            - {name: one, command: ok old}
-            - {name: one, command: ok new}
-        """
-    )
-    assert run.cmds() == ["changed 1", "ok new"]

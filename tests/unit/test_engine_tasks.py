@@ -106,7 +106,14 @@ def test_an_undefined_variable_fails_the_task_on_that_host_only(stage: Stage) ->
 
 
 def test_arguments_that_do_not_fit_once_rendered_fail_with_the_reason(stage: Stage) -> None:
-    run = stage.run(one("- {name: t, assert: {that: true, quiet: '{{ [1, 2] }}'}}"))
+    run = stage.run(
+        one(
+            """
+- {command: ok 5, register: r}
+- {name: t, assert: {that: true, quiet: "{{ r.stdout_lines }}"}}
+"""
+        )
+    )
     assert run.status("t") is Status.FAILED
     assert "arguments of assert" in run.end("t").message
 
@@ -165,7 +172,7 @@ def test_what_a_loop_is_over_need_not_exist_where_the_task_is_not_wanted(stage: 
 
 
 def test_a_loop_over_what_is_no_list_fails_with_a_hint(stage: Stage) -> None:
-    run = stage.run(one("- {name: t, command: ok, loop: '{{ {1: 2} }}'}"))
+    run = stage.run(one("- {command: ok, register: r}\n- {name: t, command: ok, loop: '{{ r }}'}"))
     assert run.status("t") is Status.FAILED
     assert "dict2items" in run.end("t").hint
 
