@@ -105,12 +105,10 @@ class _Sending:
                 threads.append(_start(self._read_cutter, stream))
                 sent, end = self._collect(stack, threads)
                 stream.finish()
+                self._dismiss(threads)
         finally:
             self._over.set()
-            for _ in threads:
-                self._waiting.put(None)
-            for thread in threads:
-                thread.join(timeout=30)
+            self._dismiss(threads)
         _check(sent, end)
         return sent, end
 
@@ -137,6 +135,12 @@ class _Sending:
                 end = news
         return sent, end
 
+    def _dismiss(self, threads: Sequence[threading.Thread]) -> None:
+        for _ in threads:
+            self._waiting.put(None)
+        for thread in threads:
+            thread.join(timeout=30)
+
     def _lane(self) -> AbstractContextManager[Stream]:
         return self._host.stream(lane(self._directory))
 
@@ -157,6 +161,8 @@ class _Sending:
         try:
             while (part := self._waiting.get()) is not None and not self._over.is_set():
                 self._news.put(self._send(stream, part))
+            if part is None and not self._over.is_set():
+                stream.finish()
         except BaseException as error:  # noqa: BLE001  the thread hands every error to `run`, which raises it
             self._news.put(error)
 

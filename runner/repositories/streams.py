@@ -28,6 +28,7 @@ class Tap(io.RawIOBase):
         self._at_end = at_end
         self._moved = moved
         self._hash = hashlib.sha256()
+        self._ended = False
         self.size = 0
 
     @property
@@ -38,7 +39,8 @@ class Tap(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        data = self._source.read(len(buffer))
+        # A source that has ended may be closed by then: it is not asked again.
+        data = b"" if self._ended else self._source.read(len(buffer))
         if not data:
             self._end()
             return 0
@@ -50,6 +52,7 @@ class Tap(io.RawIOBase):
         return len(data)
 
     def _end(self) -> None:
+        self._ended = True
         if self._at_end is not None:
             at_end, self._at_end = self._at_end, None
             at_end(self.size)

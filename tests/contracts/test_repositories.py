@@ -147,7 +147,21 @@ def test_delete_removes_and_may_be_repeated(repository: Repository) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    ["", "/etc/passwd", "../up", "a/../b", "a//b", "a/", "./a", "a/.hidden", "a b", "a\nb", "ä", "a/" + "x" * 201, "a\0b"],
+    [
+        "",
+        "/etc/passwd",
+        "../up",
+        "a/../b",
+        "a//b",
+        "a/",
+        "./a",
+        "a/.hidden",
+        "a b",
+        "a\nb",
+        "ä",
+        "a/" + "x" * 201,
+        "a\0b",
+    ],
 )
 def test_an_unsafe_key_is_refused_before_the_store_is_asked(repository: Repository, key: str) -> None:
     for use in (
