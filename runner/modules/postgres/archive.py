@@ -23,6 +23,11 @@ Writer = Callable[[str], Command | Script]
 _WRITE = 'umask 077; exec cat >"$1"'
 
 
+def scratch(programs: Programs) -> str:
+    """The directory whose file system holds the decompressed dump while it is restored."""
+    return "/tmp" if programs.in_container else "/var/tmp"
+
+
 @contextmanager
 def archive(at: Acting, repository: Repository, manifest: Manifest, server: Postgres, role: str) -> Iterator[str]:
     """The path of the decompressed object of that role where the server's client programs run.
@@ -31,7 +36,7 @@ def archive(at: Acting, repository: Repository, manifest: Manifest, server: Post
     """
     programs = server.programs
     if programs.in_container:
-        path = f"/tmp/sentraplay-{manifest.id}-{at.run.id}"[:200]
+        path = f"{scratch(programs)}/sentraplay-{manifest.id}-{at.run.id}"[:200]
         try:
             unpack(at, repository, manifest.object(role), manifest, path, _into_container(programs))
             yield path

@@ -143,7 +143,7 @@ class _Restore:
         space.check(
             self.at.host.query,
             lambda path: Command((*programs.prefix, "df", "-P", "-k", "--", path), cwd=programs.cwd),
-            [space.Need(str(directory), size)],
+            [space.Need(str(directory), size), space.Need(archive.scratch(programs), size)],
             self.server.where,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from runner.errors import TaskFailed
@@ -74,8 +74,8 @@ def compose_project(reader: Reader, compose: Compose) -> ComposeProject:
 def find_programs(reader: Reader, server: Server) -> tuple[Programs, ...]:
     """Every set of client programs there is for that server, oldest version first; TaskFailed if there is none."""
     if server.compose is not None:
-        return (_in_service(reader, server.compose, server.programs),)
-    found = _in_directory(reader, server.programs) if server.programs else _on_host(reader)
+        return _in_service(reader, server.compose, server.programs)
+    found = _in_directory(reader, server.programs) if server.programs else _searched(reader.query(Script(_FIND)).stdout)
     if not found:
         raise TaskFailed(
             f"{reader.name} has no PostgreSQL client programs" + (f" in {server.programs}" if server.programs else ""),
@@ -97,32 +97,48 @@ def fitting(found: Sequence[Programs], major: int, where: str) -> Programs:
     )
 
 
-def _in_service(reader: Reader, compose: Compose, directory: str | None) -> Programs:
+def in_container(
+    reader: Reader, prefix: tuple[str, ...], cwd: str | None, directory: str | None
+) -> tuple[Programs, ...]:
+    """Those inside a container that `prefix` runs programs in; empty if there are none, or no container."""
+    if directory is not None:
+        found = _in_directory(reader, directory, prefix, cwd)
+    else:
+        found = _searched(reader.query(Command((*prefix, "sh", "-c", _FIND), cwd=cwd), check=False).stdout)
+    return tuple(replace(programs, prefix=prefix, cwd=cwd) for programs in found)
+
+
+def with_server(reader: Reader, found: Sequence[Programs]) -> tuple[Programs, ...]:
+    """Those that can also make and run a server."""
+    return tuple(one for one in found if reader.query(one.command("initdb", "--version"), check=False).ok)
+
+
+def _in_service(reader: Reader, compose: Compose, directory: str | None) -> tuple[Programs, ...]:
     prefix = compose_project(reader, compose).exec_argv(compose.service)
-    programs = Programs(Version(0, 0), directory or "", prefix, compose.project_src)
-    result = reader.query(programs.command("pg_dump", "--version"), check=False)
-    version = Version.of_text(result.stdout) if result.ok else None
-    if version is None:
-        raise TaskFailed(
-            f"cannot run pg_dump in service {compose.service!r}: {(result.stderr or result.stdout).strip()[-300:]}",
-            where=f"{reader.name}, {compose.project_src}",
-            hint="is the service running, is it the one with PostgreSQL, and is project_src right?",
-        )
-    return Programs(version, directory or "", prefix, compose.project_src)
+    found = in_container(reader, prefix, compose.project_src, directory)
+    if found:
+        return found
+    said = reader.query(Command((*prefix, "true"), cwd=compose.project_src), check=False)
+    raise TaskFailed(
+        f"there is no pg_dump to be run in service {compose.service!r}: {said.stderr.strip()[-300:]}",
+        where=f"{reader.name}, {compose.project_src}",
+        hint="is the service running, is it the one with PostgreSQL, and is project_src right?",
+    )
 
 
-def _in_directory(reader: Reader, directory: str) -> tuple[Programs, ...]:
-    result = reader.query(Command((posixpath.join(directory, "pg_dump"), "--version")), check=False)
+def _in_directory(
+    reader: Reader, directory: str, prefix: tuple[str, ...] = (), cwd: str | None = None
+) -> tuple[Programs, ...]:
+    call = Command((*prefix, posixpath.join(directory, "pg_dump"), "--version"), cwd=cwd)
+    result = reader.query(call, check=False)
     version = Version.of_text(result.stdout) if result.ok else None
     return (Programs(version, directory),) if version else ()
 
 
-def _on_host(reader: Reader) -> tuple[Programs, ...]:
+def _searched(output: str) -> tuple[Programs, ...]:
     found = set()
-    for line in reader.query(Script(_FIND)).stdout.splitlines():
+    for line in output.splitlines():
         path, _, text = line.partition("\t")
         if version := Version.of_text(text):
             found.add(Programs(version, posixpath.dirname(path)))
-    return tuple(
-        sorted(found, key=lambda programs: (programs.version.major, -programs.version.minor, programs.directory))
-    )
+    return tuple(sorted(found, key=lambda one: (one.version.major, -one.version.minor, one.directory)))

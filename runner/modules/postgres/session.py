@@ -21,10 +21,14 @@ class Postgres:
     name ("peer"): a tunnel arrives as the user who logged in, psql runs as the task's user.
     """
 
-    def __init__(self, reader: Reader, server: Server, acting: Host | None = None) -> None:
+    def __init__(
+        self, reader: Reader, server: Server, acting: Host | None = None, *, only: Programs | None = None
+    ) -> None:
+        """With `only`, everything goes through these programs, SQL too: the server is within their reach alone."""
         self.host = reader
         self.server = server
         self.acting = acting
+        self._only = only
 
     @property
     def where(self) -> str:
@@ -49,7 +53,7 @@ class Postgres:
     @cached_property
     def programs(self) -> Programs:
         """Client programs for this server; TaskFailed if all are older than it."""
-        return fitting(self._found, self.version.major, self.host.name)
+        return self._only or fitting(self._found, self.version.major, self.host.name)
 
     def client(self, program: str, database: str, *args: str, options: str = "") -> Command:
         """A client program on a database; its stdin must begin with `password_line`."""
@@ -69,7 +73,7 @@ class Postgres:
 
     @cached_property
     def _found(self) -> tuple[Programs, ...]:
-        return find_programs(self.host, self.server)
+        return (self._only,) if self._only else find_programs(self.host, self.server)
 
     @property
     def _any_programs(self) -> Programs:
@@ -77,7 +81,7 @@ class Postgres:
 
     @cached_property
     def _by_psql(self) -> bool:
-        if self.server.compose is not None:
+        if self.server.compose is not None or self._only is not None:
             return True
         if not (self.server.address or "").startswith("/"):
             return False

@@ -1,0 +1,173 @@
+"""A PostgreSQL server made for one verification and gone after it, which nothing else can reach.
+
+Natively: a new cluster in a private directory, listening on a Unix socket in it and on no address. For a
+compose service: a container of the same image, without any network. Durability is off: it is never kept.
+Neither holds an address, a password or a volume of a live server.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+
+from runner.errors import SentraPlayError, TaskFailed
+from runner.hosts.contract import Become, Command, Host, Script, command
+from runner.modules.contract import Acting
+from runner.modules.docker.project import checked
+from runner.modules.postgres.archive import Writer
+from runner.modules.postgres.programs import (
+    Programs,
+    compose_project,
+    find_programs,
+    fitting,
+    in_container,
+    with_server,
+)
+from runner.modules.postgres.server import Compose, Server
+from runner.modules.postgres.session import Postgres
+
+# In seconds: how long a new cluster may take to answer, and the pause between questions.
+_START: Final = 120.0
+_PAUSE: Final = 0.1
+
+# A container ends by itself after a day, should nobody be left to remove it.
+_WAIT: Final = "trap 'exit 0' TERM INT; sleep 86400 & wait"
+_ROOM: Final = "/sentraplay"
+
+_SETTINGS: Final[Mapping[str, str]] = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "archive_mode": "off",
+    "autovacuum": "off",
+    "max_wal_size": "4GB",
+    "maintenance_work_mem": "128MB",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Disposable:
+    """`server` is reached through its own programs only; `write` brings a file into `directory`, its own place."""
+
+    server: Postgres
+    directory: str
+    write: Writer
+
+
+@contextmanager
+def native(at: Acting, programs: str | None, major: int, run_as: str) -> Iterator[Disposable]:
+    """On the task's host, by its server programs; a root task works as the user `run_as` (initdb refuses root)."""
+    owner = _unprivileged(at.host, run_as)
+    chosen = _chosen(with_server(owner, find_programs(owner, Server(programs=programs))), major, at.host)
+    with owner.private_directory() as directory:
+        made = Disposable(_session(owner, directory, chosen), directory, _writer(at.host, owner, run_as))
+        owner.run(chosen.command("initdb", *_initdb(directory)))
+        call = chosen.command("postgres", *_postgres(directory))
+        # In the foreground of a stream: it ends with the connection, whatever becomes of the controller.
+        with owner.stream(Script('log=$1; shift; exec "$@" >"$log" 2>&1', (f"{directory}/log", *call.argv))) as stream:
+            try:
+                _wait(at, made)
+                yield made
+            finally:
+                with suppress(SentraPlayError):
+                    owner.run(chosen.command("pg_ctl", "stop", "-D", f"{directory}/data", "-m", "immediate", "-s"))
+            stream.finish(check=False)
+
+
+@contextmanager
+def in_own_container(at: Acting, compose: Compose, programs: str | None, major: int) -> Iterator[Disposable]:
+    """In a container of the compose service's own image, with no network and no volume of the service."""
+    host, name = at.host, f"sentraplay-verify-{secrets.token_hex(8)}"
+    options = ("--network", "none", "--shm-size", "256m", "-v", _ROOM, "--label", f"sentraplay.run={at.run.id}")
+    start = ("docker", "run", "-d", "--rm", "--name", name, *options, "--entrypoint", "sh", _image(host, compose))
+    prefix = ("docker", "exec", "-i", "-u", "postgres", name)
+    directory = f"{_ROOM}/server"
+    try:
+        checked(host.run(command(*start, "-c", _WAIT), check=False))
+        prepare = 'mkdir -m 0700 "$1" && chown postgres "$1"'
+        checked(
+            host.run(command("docker", "exec", "-u", "root", name, "sh", "-c", prepare, "sh", directory), check=False)
+        )
+        found = with_server(host, in_container(host, prefix, None, programs))
+        chosen = _chosen(found, major, host)
+        made = Disposable(_session(host, directory, chosen), directory, _container_writer(prefix))
+        host.run(chosen.command("initdb", *_initdb(directory)))
+        call = chosen.command("postgres", *_postgres(directory)).argv[len(prefix) :]
+        log = ("sh", "-c", 'log=$1; shift; exec "$@" >"$log" 2>&1', "sh", f"{directory}/log")
+        host.run(command("docker", "exec", "-d", "-u", "postgres", name, *log, *call))
+        _wait(at, made)
+        yield made
+    finally:
+        with suppress(SentraPlayError):
+            host.run(command("docker", "rm", "-f", "-v", name), check=False)
+
+
+def _unprivileged(host: Host, run_as: str) -> Host:
+    if host.query(command("id", "-u")).stdout.strip() != "0":
+        return host
+    return host.view(become=Become(run_as))
+
+
+def _chosen(found: tuple[Programs, ...], major: int, host: Host) -> Programs:
+    if not found:
+        raise TaskFailed(
+            "there are no PostgreSQL server programs (initdb, postgres) to verify with",
+            where=host.name,
+            hint="install postgresql there, name their directory in server.programs, or verify on another host",
+        )
+    return fitting(found, major, host.name)
+
+
+def _session(host: Host, directory: str, programs: Programs) -> Postgres:
+    return Postgres(host, Server(host=directory, user="postgres"), host, only=programs)
+
+
+def _initdb(directory: str) -> tuple[str, ...]:
+    options = ("--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
+    return ("-D", f"{directory}/data", "-U", "postgres", *options)
+
+
+def _postgres(directory: str) -> tuple[str, ...]:
+    settings = {**_SETTINGS, "unix_socket_directories": directory}
+    options = (word for name, value in settings.items() for word in ("-c", f"{name}={value}"))
+    return ("-D", f"{directory}/data", *options)
+
+
+def _wait(at: Acting, made: Disposable) -> None:
+    asking = made.server.programs.command("pg_isready", "-q", "-h", made.directory)
+    for _ in range(int(_START / _PAUSE)):
+        if made.server.host.query(asking, check=False).ok:
+            return
+        at.sleep(_PAUSE)
+    log = made.server.host.query(
+        Command((*made.server.programs.prefix, "tail", "-n", "5", f"{made.directory}/log")), check=False
+    )
+    raise TaskFailed(f"the disposable server did not start: {' '.join(log.stdout.split())}", where=at.host.name)
+
+
+def _writer(host: Host, owner: Host, run_as: str) -> Writer:
+    if host is owner:
+        return lambda path: Script('umask 077; exec cat >"$1"', (path,))
+    return lambda path: Script('umask 077; cat >"$1" && chown -- "$2" "$1"', (path, run_as))
+
+
+def _container_writer(prefix: tuple[str, ...]) -> Writer:
+    return lambda path: Command((*prefix, "sh", "-c", 'umask 077; exec cat >"$1"', "sh", path))
+
+
+def _image(host: Host, compose: Compose) -> str:
+    containers = compose_project(host, compose).containers(host, [compose.service])
+    if not containers:
+        raise TaskFailed(
+            f"service {compose.service!r} has no container, so its image is not known",
+            where=f"{host.name}, {compose.project_src}",
+            hint="start it once, or verify on another host: without `compose`, native server programs are used",
+        )
+    return containers[0].image_id
