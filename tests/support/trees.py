@@ -6,6 +6,7 @@ Run as a program it builds them if they are not there yet, so that no test has t
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -37,8 +38,9 @@ def prepare_trees() -> Trees:
 
 def _build(trees: Trees) -> None:
     for stale in cache().glob("trees-*"):
-        shutil.rmtree(stale)
-    partial = Trees(trees.directory.with_name(f"{trees.directory.name}.partial"))
+        # A keeper may be removing what a killed run left, at the same time.
+        shutil.rmtree(stale, ignore_errors=True)
+    partial = Trees(trees.directory.with_name(f"{trees.directory.name}.partial-{os.getpid()}"))
     workplace = Workplace()
     workplace.undo_with("rm", "-rf", "--one-file-system", str(partial.directory))
     try:
