@@ -87,6 +87,13 @@ def test_a_directory_that_is_not_there_is_an_error(bench: Bench, target: Path) -
         bench.apply("command", cmd="pwd", chdir=f"{target}/nowhere")
 
 
+def test_a_wrong_directory_is_never_taken_for_nothing_to_do(bench: Bench, target: Path) -> None:
+    arguments = {"cmd": "true", "chdir": f"{target}/nowhere", "removes": "x"}
+    with pytest.raises(TaskFailed, match="cannot tell whether x exists"):
+        bench.apply("command", **arguments)
+    assert bench.preview("command", **arguments).needed is None
+
+
 def test_standard_input_is_given_or_empty(bench: Bench) -> None:
     assert bench.apply("command", cmd="cat", stdin="secret").data["stdout"] == "secret"
     assert bench.apply("command", cmd="wc -c", stdin="ab").data["stdout"].strip() == "3"

@@ -50,7 +50,17 @@ def test_attributes_of_a_file_are_set(bench: Bench, target: Path) -> None:
 
 def test_a_missing_file_is_not_made_by_state_file(bench: Bench, target: Path) -> None:
     with pytest.raises(TaskFailed, match="is absent, cannot continue"):
-        bench.preview("file", path=f"{target}/x", mode="0600")
+        bench.apply("file", path=f"{target}/x", mode="0600")
+    assert not (target / "x").exists()
+
+
+def test_what_an_earlier_task_may_bring_is_unknown_in_check_mode(bench: Bench, target: Path) -> None:
+    for arguments in (
+        {"path": f"{target}/x", "mode": "0600"},
+        {"path": f"{target}/x", "src": "y", "state": "link"},
+        {"path": f"{target}/x", "src": f"{target}/y", "state": "hard"},
+    ):
+        assert bench.preview("file", **arguments).needed is None
 
 
 def test_the_set_group_id_bit_of_a_directory_can_be_taken(bench: Bench, target: Path) -> None:
@@ -89,7 +99,7 @@ def test_a_link_is_made_and_led_elsewhere_in_one_step(bench: Bench, target: Path
 
 def test_a_link_to_nothing_needs_force(bench: Bench, target: Path) -> None:
     with pytest.raises(TaskFailed, match="src file does not exist"):
-        bench.preview("file", path=f"{target}/l", src="nothing", state="link")
+        bench.apply("file", path=f"{target}/l", src="nothing", state="link")
     assert bench.settle("file", path=f"{target}/l", src="nothing", state="link", force=True).changed
 
 

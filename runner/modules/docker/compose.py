@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from runner.errors import TaskFailed
 from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.docker import actions
@@ -15,6 +14,7 @@ from runner.modules.docker.health import Patience, wait_until_up
 from runner.modules.docker.project import ComposeProject, Container, checked, detect
 from runner.modules.system.execution import Execution, stdin_bytes
 from runner.modules.system.paths import absolute, is_directory
+from runner.modules.system.planning import NotThereYet, unknown
 from runner.units import seconds
 
 State = Literal["present", "started", "stopped", "restarted", "absent", "healthy"]
@@ -73,7 +73,10 @@ class Compose:
     Args = ComposeArgs
 
     def preview(self, at: Reading, args: ComposeArgs) -> Change:
-        project = _project(at, args)
+        try:
+            project = _project(at, args)
+        except NotThereYet as missing:
+            return unknown(missing)
         if args.exec is not None:
             return _execution(project, args.exec).preview(at.host)
         act = PLANNERS[args.state or "present"](at, project, args.options)
@@ -102,7 +105,7 @@ class Compose:
 def _project(at: Reading, args: ComposeArgs) -> ComposeProject:
     directory = absolute(at.host, args.project_src)
     if not is_directory(at.host, directory):
-        raise TaskFailed(f"there is no directory {directory}", hint="bring the compose file there first")
+        raise NotThereYet(f"there is no directory {directory}", hint="bring the compose file there first")
     return ComposeProject(detect(at.host), directory, args.project_name, args.files)
 
 

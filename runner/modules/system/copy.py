@@ -14,6 +14,7 @@ from runner.modules.system.attributes import Attributes
 from runner.modules.system.describing import described
 from runner.modules.system.paths import absolute, digests
 from runner.modules.system.placing import Placing, PlacingPlan, plan_placing
+from runner.modules.system.planning import NotThereYet, unknown
 from runner.modules.system.sources import GivenContent, OnController, OnTheHost, Source
 
 
@@ -48,7 +49,10 @@ class Copy:
     Args = CopyArgs
 
     def preview(self, at: Reading, args: CopyArgs) -> Change:
-        plan = _plan(at, args)
+        try:
+            plan = _plan(at, args)
+        except NotThereYet as missing:
+            return unknown(missing)
         return Change(plan.needed, plan.summary, plan.diff(at.host), placed_result(plan, at.host))
 
     def apply(self, at: Acting, args: CopyArgs) -> Outcome:

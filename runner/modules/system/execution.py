@@ -9,6 +9,7 @@ from typing import Final
 from runner.errors import TaskFailed
 from runner.hosts.contract import Command, Host, Reader, Result, Script
 from runner.modules.contract import Change, Outcome
+from runner.modules.system.planning import NotThereYet, unknown
 
 # An empty IFS expands the pattern's wildcards without splitting it at blanks.
 ANY_MATCH: Final = """
@@ -16,8 +17,9 @@ IFS=
 for path in $1; do
   if [ -e "$path" ] || [ -L "$path" ]; then exit 0; fi
 done
-exit 1
+exit 10
 """
+NO_MATCH: Final = 10
 LAST_LINES: Final = 5
 
 
@@ -34,7 +36,10 @@ class Execution:
 
     def preview(self, reader: Reader) -> Change:
         """Unknown, unless `creates` or `removes` decides."""
-        reason = self.needless(reader)
+        try:
+            reason = self.needless(reader)
+        except NotThereYet as missing:
+            return unknown(missing)
         if reason:
             return Change(False, reason, data=self._skipped(reason))
         decided = self.creates is not None or self.removes is not None
@@ -66,8 +71,11 @@ class Execution:
 
     def _exists(self, reader: Reader, pattern: str) -> bool:
         result = reader.query(Script(ANY_MATCH, (pattern,), cwd=self.what.cwd), check=False)
-        if result.exit_code > 1:
-            raise TaskFailed(f"cannot tell whether {pattern} exists: {result.stderr.strip()}")
+        if result.exit_code not in (0, NO_MATCH):
+            raise NotThereYet(
+                f"cannot tell whether {pattern} exists: {result.stderr.strip()}",
+                hint=f"the directory in `chdir` must exist: {self.what.cwd}" if self.what.cwd else "",
+            )
         return result.ok
 
     def _skipped(self, reason: str) -> dict[str, object]:

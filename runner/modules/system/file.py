@@ -15,7 +15,7 @@ from runner.modules.system.describing import described
 from runner.modules.system.directories import plan_directory
 from runner.modules.system.links import plan_link
 from runner.modules.system.paths import absolute, act, follow
-from runner.modules.system.planning import FilePlan
+from runner.modules.system.planning import FilePlan, NotThereYet, unknown
 
 State = Literal["file", "directory", "link", "hard", "touch", "absent"]
 Time = Literal["now", "preserve"]
@@ -60,7 +60,10 @@ class File:
     Args = FileArgs
 
     def preview(self, at: Reading, args: FileArgs) -> Change:
-        plan = plan_file(at.host, args)
+        try:
+            plan = plan_file(at.host, args)
+        except NotThereYet as missing:
+            return unknown(missing)
         return Change(plan.needed, plan.summary, plan.diff, _result(args, plan, at.host))
 
     def apply(self, at: Acting, args: FileArgs) -> Outcome:
@@ -82,7 +85,7 @@ def plan_file(reader: Reader, args: FileArgs) -> FilePlan:
 def _plan_existing(reader: Reader, args: FileArgs, path: str) -> FilePlan:
     found = reader.stat(path)
     if found is None:
-        raise TaskFailed(
+        raise NotThereYet(
             f"file ({path}) is absent, cannot continue",
             why="`state: file` only sets the attributes of a file that exists",
             hint="create it with `copy`, `template` or `state: touch`",

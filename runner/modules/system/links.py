@@ -9,7 +9,7 @@ from runner.errors import TaskFailed
 from runner.hosts.contract import FileStat, Host, Reader
 from runner.modules.system.attributes import Attributes
 from runner.modules.system.paths import absolute, act
-from runner.modules.system.planning import FilePlan
+from runner.modules.system.planning import FilePlan, NotThereYet
 
 # A link is made beside its place and renamed over what is there. `$$` keeps two runs apart.
 PLACE: Final = """
@@ -56,7 +56,7 @@ def _soft_target(reader: Reader, path: str, src: str, force: bool) -> FileStat |
     where = src if src.startswith("/") else posixpath.join(posixpath.dirname(path), src)
     target = reader.stat(where)
     if target is None and not force:
-        raise TaskFailed(
+        raise NotThereYet(
             f"src file does not exist, {src}",
             why="the link would lead nowhere",
             hint="make it first, or say `force: true` to link all the same",
@@ -67,8 +67,10 @@ def _soft_target(reader: Reader, path: str, src: str, force: bool) -> FileStat |
 
 def _hard_target(reader: Reader, src: str) -> FileStat:
     target = reader.stat(absolute(reader, src))
-    if target is None or target.kind == "directory":
-        raise TaskFailed(f"{src} is not a file a hard link could lead to", data={"src": src})
+    if target is None:
+        raise NotThereYet(f"src file does not exist, {src}", hint="make it first", data={"src": src})
+    if target.kind == "directory":
+        raise TaskFailed(f"{src} is a directory, which no hard link can lead to", data={"src": src})
     return target
 
 

@@ -16,6 +16,7 @@ from runner.modules.system.attributes import Attributes, octal
 from runner.modules.system.describing import content_diff
 from runner.modules.system.directories import make
 from runner.modules.system.paths import absolute, act, digests, is_directory, missing_directories
+from runner.modules.system.planning import NotThereYet
 from runner.modules.system.sources import Entry, Rights, Source
 
 NEW_FILE: Final = 0o644
@@ -127,7 +128,7 @@ def plan_placing(reader: Reader, source: Source, placing: Placing, *, into_root:
     parent = posixpath.dirname(root)
     missing = missing_directories(reader, parent)
     if missing and not into:
-        raise TaskFailed(
+        raise NotThereYet(
             f"Destination directory {parent} does not exist",
             hint="make it first with `file` and `state: directory`",
             data={"dest": root},

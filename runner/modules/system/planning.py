@@ -8,11 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from runner.errors import TaskFailed
 from runner.hosts.contract import Host
-from runner.modules.contract import Diff
+from runner.modules.contract import Change, Diff
 
 Differences = Mapping[str, tuple[str, str]]
 """What differs: name -> (before, after)."""
+
+
+class NotThereYet(TaskFailed):
+    """Something is missing that an earlier task may bring: a failure, but unknown in check mode."""
+
+
+def unknown(missing: NotThereYet) -> Change:
+    """What a preview says then: in check mode the earlier task has not acted."""
+    return Change(None, f"cannot be told before it is there: {missing.message}")
 
 
 def nothing(host: Host) -> None:

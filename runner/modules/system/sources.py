@@ -15,6 +15,7 @@ from runner.errors import TaskFailed
 from runner.hosts.contract import Host, Reader
 from runner.modules.system.describing import LARGEST_DIFF
 from runner.modules.system.paths import act, ask, digests, is_directory
+from runner.modules.system.planning import NotThereYet
 
 BLOCK: Final = 1024 * 1024
 WALK: Final = """
@@ -156,7 +157,7 @@ class OnTheHost:
         if not self.is_directory:
             found = self.reader.stat(self.path)
             if found is None:
-                raise TaskFailed(f"Source {self.path} not found on {self.reader.name}", data={"src": self.path})
+                raise NotThereYet(f"Source {self.path} not found on {self.reader.name}", data={"src": self.path})
             return (Entry("", False, found.mode, found.size),)
         listed = ask(self.reader, WALK, self.path, doing=f"list {self.path}").stdout.split("\0")
         return sorted((_listed(line) for line in listed if line), key=lambda entry: entry.relative)

@@ -10,6 +10,7 @@ from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.system.attributes import Attributes
 from runner.modules.system.copy import carried_out, placed_result
 from runner.modules.system.placing import Placing, PlacingPlan, plan_placing
+from runner.modules.system.planning import NotThereYet, unknown
 from runner.modules.system.sources import GivenContent
 
 
@@ -30,7 +31,10 @@ class Template:
     Args = TemplateArgs
 
     def preview(self, at: Reading, args: TemplateArgs) -> Change:
-        plan = _plan(at, args)
+        try:
+            plan = _plan(at, args)
+        except NotThereYet as missing:
+            return unknown(missing)
         return Change(plan.needed, plan.summary, plan.diff(at.host), placed_result(plan, at.host))
 
     def apply(self, at: Acting, args: TemplateArgs) -> Outcome:
