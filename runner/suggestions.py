@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -25,3 +25,10 @@ def listed(words: Iterable[str], last: str = "and") -> str:
     """ "a, b and c", in order of the alphabet."""
     *most, end = sorted(words) or [""]
     return f"{', '.join(most)} {last} {end}" if most else end
+
+
+def some(words: Sequence[str]) -> str:
+    """ "a, b and c" in the given order; of more than three "a, b and 7 more"."""
+    if len(words) > 3:
+        return f"{', '.join(words[:2])} and {len(words) - 2} more"
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner.document import Document, Examined, examine, trusted
 from runner.errors import InvalidInput, Location, Problem, Severity
-from runner.inventory import Inventory
+from runner.inventory import LOCALHOST, Inventory, load_inventory
 from runner.plan.batches import batches
 from runner.plan.check import play_problems
 from runner.plan.facts import World, names_set_by
@@ -36,11 +36,20 @@ def make_plan(playbook: Document | Path, inventory: Inventory, options: Options,
 def check_playbook(path: Path, inventory: Inventory | None) -> list[Problem]:
     """Every problem and warning of a playbook; what depends on hosts only if there is an inventory.
 
-    An environment variable that is not set is only a warning: it need not be known where a playbook is checked.
+    A playbook that works on nothing but localhost needs none. An environment variable that is not set is
+    only a warning: it need not be known where a playbook is checked.
     """
     directory = path.parent
     templar = Templar([directory, directory / "templates", directory / "files"], Redactor())
-    return list(_Making(examine(path), inventory, Options(), templar, Severity.WARNING).problems())
+    examined = examine(path)
+    if inventory is None and _needs_no_inventory(examined.document):
+        inventory = load_inventory(())
+    return list(_Making(examined, inventory, Options(), templar, Severity.WARNING).problems())
+
+
+def _needs_no_inventory(document: Document | None) -> bool:
+    plays = document.data if document else None
+    return isinstance(plays, list) and all(isinstance(play, dict) and play.get("hosts") == LOCALHOST for play in plays)
 
 
 class _Making:

@@ -12,7 +12,7 @@ from runner.plan.texts import Text, texts_of_keywords, texts_of_step
 from runner.plan.tree import Step
 from runner.plan.verdicts import guarded, verdict
 from runner.schema import schema
-from runner.suggestions import did_you_mean
+from runner.suggestions import did_you_mean, some
 from runner.template import TemplateError, Usage
 
 _NOT_HERE = frozenset({"vars", "repositories", "hosts", "vars_files"})
@@ -92,8 +92,8 @@ def _problem(gap: Missing, hosts: list[str], text: Text, usage: Usage, step: Ste
     others = [host for host in facts.hosts if host not in hosts]
     if gap.lookup or not any(gap.name in facts.variables(host, step.own_vars) for host in others):
         return problem
-    hint = f"it is defined for {_some(others)}: define it for the others too, or use default()"
-    return replace(problem, message=f"{problem.message} for {_some(hosts)}", hint=hint)
+    hint = f"it is defined for {some(others)}: define it for the others too, or use default()"
+    return replace(problem, message=f"{problem.message} for {some(hosts)}", hint=hint)
 
 
 def _gap_problem(gap: Missing, place: Location, facts: PlayFacts, step: Step | None) -> Problem:
@@ -113,9 +113,3 @@ def _hint(name: str, step: Step | None, facts: PlayFacts) -> str:
     else:
         otherwise = "define it in vars, the inventory or with -e, or use default()"
     return did_you_mean(name, facts.all_names(step) - {name}, otherwise)
-
-
-def _some(hosts: Sequence[str]) -> str:
-    if len(hosts) <= 3:
-        return ", ".join(hosts[:-1]) + " and " + hosts[-1] if len(hosts) > 1 else hosts[0]
-    return f"{', '.join(hosts[:2])} and {len(hosts) - 2} more"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from runner.plan.texts import argument_place
 from runner.plan.tree import Raw, Step
 from runner.plan.verdicts import verdict
 from runner.schema import ArgumentProblem, argument_problems, keyword_problems, module_schema
+from runner.suggestions import some
 from runner.template import OMIT, TemplateError, is_filled_text, is_template
 
 _CHECKED: Final = (
@@ -111,38 +112,46 @@ class Rendering:
 
 def value_problems_of(seen: Seen, facts: PlayFacts) -> Iterator[Problem]:
     """What the schemas say against the values that templates will have; literal ones have been checked before."""
-    step, document = seen.step, facts.world.document
+    step = seen.step
     if is_template(step.task.args):
-        for problem in argument_problems(step.task.module, seen.args, rendered=False):
-            if _was_template(step.task.args, problem.path):
-                yield _told(problem, document.at(argument_place(step, problem.path)), seen, facts)
-    written = {name: step.raw[name] for name in seen.keywords}
+        module = step.task.module
+        before = argument_problems(module, step.task.args, rendered=False)
+        for problem in argument_problems(module, seen.args, rendered=False):
+            if problem not in before:
+                yield _told(problem, step.task.args, argument_place(step, problem.path), seen, facts)
+    written = {name: step.raw[name] for name in _CHECKED if name in step.raw}
     if is_template(written):
         lenient = {name: _lenient(value) for name, value in seen.keywords.items()}
+        before = keyword_problems("task", written)
         for problem in keyword_problems("task", lenient):
-            if _was_template(written, problem.path):
-                yield _told(problem, document.at((*step.at, *problem.path)), seen, facts)
+            if problem not in before:
+                yield _told(problem, written, (*step.at, *problem.path), seen, facts)
 
 
-def _told(problem: ArgumentProblem, place: Any, seen: Seen, facts: PlayFacts) -> Problem:
-    hint = problem.hint
-    if "without quotes" in hint or "in quotes" in hint:
-        hint = "convert it in the template (| int, | bool, | string), or correct the variable"
+def _told(problem: ArgumentProblem, written: Mapping[str, object], at: Path, seen: Seen, facts: PlayFacts) -> Problem:
+    hints = [problem.hint]
+    if "without quotes" in problem.hint or "in quotes" in problem.hint:
+        hints = ["convert it in the template (| int, | bool, | string)"]
+    for name in sorted(facts.world.templar.names(_template_at(written, problem.path))):
+        if source := facts.place_of(name, seen.hosts[0], seen.step):
+            hints.append(f"'{name}' comes from {source}")
     if len(seen.hosts) < len(facts.hosts):
-        hint = f"{hint + '; ' if hint else ''}seen by {_some(seen.hosts)}"
-    return Problem(f"rendered, {problem.message}", place, hint)
+        hints.append(f"so it is for {some(seen.hosts)}")
+    document = facts.world.document
+    place = document.key_at(at) if problem.on_key else document.at(at)
+    return Problem(f"rendered, {problem.message}", place, "; ".join(hint for hint in hints if hint))
 
 
-def _was_template(written: object, path: Path) -> bool:
-    """Whether what stands at `path`, or above it, was written as a template."""
+def _template_at(written: object, path: Path) -> str:
+    """The template that was written at `path` or above it; "" if there is none, or more than one."""
     for step in path:
         if isinstance(written, Mapping) and step in written:
             written = written[str(step)]
-        elif isinstance(written, Sequence) and not isinstance(written, str) and isinstance(step, int):
-            written = written[step] if step < len(written) else written
+        elif isinstance(written, list) and isinstance(step, int) and step < len(written):
+            written = written[step]
         else:
-            return is_template(written)
-    return is_template(written)
+            break
+    return written if isinstance(written, str) and is_template(written) else ""
 
 
 def _takes_any_text(schema: Mapping[str, Any]) -> bool:
@@ -164,7 +173,3 @@ def _below(schema: Mapping[str, Any], key: str) -> Raw:
         if isinstance(found, Mapping):
             return found
     return {}
-
-
-def _some(hosts: Sequence[str]) -> str:
-    return ", ".join(hosts) if len(hosts) <= 3 else f"{', '.join(hosts[:2])} and {len(hosts) - 2} more"
