@@ -13,14 +13,19 @@ import pytest
 
 from tests.cli.program import Program
 
-SLEEPS = "- hosts: localhost\n  tasks:\n    - shell: echo $$ > {pid}; {command}\n    - command: touch {mark}\n"
+SLEEPS = "- hosts: localhost\n  tasks:\n    - shell: {before}echo $$ > {pid}; {command}\n    - command: touch {mark}\n"
 
 
-def started(sentraplay: Program, command: str, *options: str) -> tuple[subprocess.Popen[str], int]:
+ONLY_ONCE = "test -e again && exit 0; touch again; "
+
+
+def started(sentraplay: Program, command: str, before: str = "") -> tuple[subprocess.Popen[str], int]:
     """A run whose command is at work, and that command's process id."""
     pid = sentraplay.directory / "pid"
-    sentraplay.write("p.yml", SLEEPS.format(pid=pid, command=command, mark=sentraplay.directory / "mark"))
-    process = sentraplay.start("run", "p.yml", *options)
+    sentraplay.write(
+        "p.yml", SLEEPS.format(before=before, pid=pid, command=command, mark=sentraplay.directory / "mark")
+    )
+    process = sentraplay.start("run", "p.yml")
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and process.poll() is None:
         if pid.exists() and pid.read_text().strip():
@@ -59,7 +64,7 @@ def test_a_signal_ends_the_run_in_order(sentraplay: Program, number: signal.Sign
 
 
 def test_an_interrupted_run_can_be_resumed(sentraplay: Program) -> None:
-    process, _ = started(sentraplay, "test -e again || { touch again; sleep 60; }")
+    process, _ = started(sentraplay, "sleep 60", ONLY_ONCE)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     resumed = sentraplay("resume")
@@ -79,7 +84,7 @@ def test_a_second_ctrl_c_does_not_wait_for_a_command_that_ignores_the_first(sent
 
 
 def test_a_killed_run_can_be_resumed_and_leaves_nothing_running(sentraplay: Program) -> None:
-    process, pid = started(sentraplay, "test -e again || { touch again; sleep 60; }")
+    process, pid = started(sentraplay, "sleep 60", ONLY_ONCE)
     process.kill()
     process.communicate(timeout=30)
     assert ended(pid)
