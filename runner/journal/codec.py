@@ -19,12 +19,16 @@ KINDS: Final[Mapping[str, type[Event]]] = {
 }
 
 
+_JSON: Final = json.JSONEncoder(separators=(",", ":"))
+_LEAVES: Final = frozenset({str, int, float, bool, NoneType})
+
+
 def encode(event: Event) -> tuple[str, str]:
     """The name of the event's class and its fields as JSON (ASCII, so that odd bytes kept in text survive).
 
     Raises TypeError if a field holds something that is not plain data.
     """
-    return type(event).__name__, json.dumps(_plain(event), separators=(",", ":"))
+    return type(event).__name__, _JSON.encode(_plain(event))
 
 
 def decode(kind: str, body: str) -> Event:
@@ -44,6 +48,8 @@ def decode(kind: str, body: str) -> Event:
 
 
 def _plain(value: object) -> object:
+    if type(value) in _LEAVES:
+        return value
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
