@@ -51,7 +51,7 @@ class Act:
 
 def present(at: Reading, project: ComposeProject, options: Options) -> Act:
     """Containers made and started, made anew where the compose file or the image has changed."""
-    configuration = read_configuration(at.host, project)
+    configuration = read_configuration(at.host, project, with_hashes=True)
     services = configuration.wanted(options.services, with_needed=options.dependencies)
     containers = project.containers(at.host)
     images = image_ids(at.host, (service.image for service in services))

@@ -10,7 +10,7 @@ from typing import Any
 from runner.document import load_text
 from runner.errors import TaskFailed
 from runner.hosts.contract import Command, Reader
-from runner.modules.docker.project import ComposeProject, Container, checked
+from runner.modules.docker.project import PLUGIN, ComposeProject, Container, checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,14 @@ class Configuration:
         return tuple(self.services[name] for name in sorted(found))
 
 
-def read_configuration(reader: Reader, project: ComposeProject) -> Configuration:
-    """The project's configuration; TaskFailed with compose's own words if the file is wrong."""
+def read_configuration(reader: Reader, project: ComposeProject, *, with_hashes: bool = False) -> Configuration:
+    """The project's configuration; TaskFailed with compose's own words if the file is wrong.
+
+    `with_hashes` asks compose a second time, for what it compares containers by.
+    """
     raw = _raw(reader, project)
     services: Mapping[str, Any] = raw.get("services") or {}
-    hashes = _hashes(reader, project)
+    hashes = _hashes(reader, project) if with_hashes else {}
     to_end = {name for one in services.values() for name in _completing(one.get("depends_on"))}
     volumes: Mapping[str, Any] = raw.get("volumes") or {}
     return Configuration(
@@ -113,12 +116,11 @@ def up_to_date(service: Service, containers: Sequence[Container], images: Mappin
 
 
 def _raw(reader: Reader, project: ComposeProject) -> Mapping[str, Any]:
-    as_json = reader.query(project.command("config", "--format", "json"), check=False)
-    # v1 does not know the option and still ends with 0, having printed its help.
-    if as_json.ok and as_json.stdout.lstrip().startswith("{"):
-        found: Mapping[str, Any] = json.loads(as_json.stdout)
+    if project.program == PLUGIN:
+        as_json = checked(reader.query(project.command("config", "--format", "json"), check=False)).stdout
+        found: Mapping[str, Any] = json.loads(as_json)
         return found
-    # It writes YAML only; if it is the file that is wrong, this call says so.
+    # v1 writes YAML only, and to an option it does not know it answers with its help and status 0.
     text = checked(reader.query(project.command("config"), check=False)).stdout
     data = load_text(text, f"{project.directory} as compose reads it").data
     return data if isinstance(data, Mapping) else {}

@@ -25,12 +25,13 @@ PLUGIN: Final[Program] = ("docker", "compose")
 STANDALONE: Final[Program] = ("docker-compose",)
 
 # A docker without the plugin may answer `docker compose` with its help and status 0: only a version counts.
+# v1 takes most of a second to tell its version; that it is there is enough.
 DETECT: Final = """
-for program in 'docker compose' docker-compose; do
-  version=$($program version --short 2>/dev/null) || continue
-  case $version in [0-9v]*.*) printf '%s\\n' "$program"; exit 0;; esac
-done
-exit 1
+case $(docker compose version --short 2>/dev/null) in
+  [0-9v]*.*) echo docker compose; exit 0;;
+esac
+command -v docker-compose >/dev/null 2>&1 || exit 1
+echo docker-compose
 """
 
 HINTS: Final[Mapping[str, str]] = {
@@ -124,14 +125,22 @@ class ComposeProject:
 
     def containers(self, reader: Reader, services: Sequence[str] = ()) -> tuple[Container, ...]:
         """The containers of these services (or all), stopped ones too; those of `compose run` are left out."""
-        listed = checked(reader.query(self.command("ps", "-a", "-q", *services), check=False)).stdout.split()
+        listed = checked(reader.query(self._listing(), check=False)).stdout.split()
         if not listed:
             return ()
         inspected = reader.query(Command(("docker", "inspect", "--type", "container", *listed)), check=False)
         if "no such" in inspected.stderr.lower():
             # One was removed between the two questions: what is left is told all the same.
-            return _containers(inspected.stdout)
-        return _containers(checked(inspected).stdout)
+            found = _containers(inspected.stdout)
+        else:
+            found = _containers(checked(inspected).stdout)
+        return tuple(one for one in found if not services or one.service in services)
+
+    def _listing(self) -> Command:
+        """What prints the ids. Compose, slow to start, is only asked where it alone knows the project's name."""
+        if self.name is None:
+            return self.command("ps", "-a", "-q")
+        return Command(("docker", "ps", "-a", "-q", "--filter", f"label=com.docker.compose.project={self.name}"))
 
     def logs(self, reader: Reader, service: str, lines: int = 20) -> str:
         """What a service said last."""
