@@ -91,7 +91,7 @@ def _proved(at: Acting, repository: Repository, manifest: Manifest, args: Backup
     # Of the description only what leads to programs is passed on: no address, role or password of the live server.
     programs = replace(Server(), programs=args.server.programs, compose=args.server.compose)
     if args.level == "full":
-        verification.decoded(at, repository, manifest, programs)
+        verification.decoded(at, repository, manifest, programs, args.run_as)
         return {}
     return verification.restored(at, repository, manifest, programs, args.assertions, args.jobs, args.run_as)
 

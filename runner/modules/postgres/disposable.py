@@ -8,8 +8,8 @@ Neither holds an address, a password or a volume of a live server.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,11 +54,15 @@ _SETTINGS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Disposable:
-    """`server` is reached through its own programs only; `write` brings a file into `directory`, its own place."""
+    """A place of its own, with programs. `write` brings a file into `directory`; the server runs while `serving`.
+
+    `server` is reached through its own programs only.
+    """
 
     server: Postgres
     directory: str
     write: Writer
+    serving: Callable[[], AbstractContextManager[None]]
 
 
 @contextmanager
@@ -67,18 +71,9 @@ def native(at: Acting, programs: str | None, major: int, run_as: str) -> Iterato
     owner = _unprivileged(at.host, run_as)
     chosen = _chosen(with_server(owner, find_programs(owner, Server(programs=programs))), major, at.host)
     with owner.private_directory() as directory:
-        made = Disposable(_session(owner, directory, chosen), directory, _writer(at.host, owner, run_as))
-        owner.run(chosen.command("initdb", *_initdb(directory)))
-        call = chosen.command("postgres", *_postgres(directory))
-        # In the foreground of a stream: it ends with the connection, whatever becomes of the controller.
-        with owner.stream(Script('log=$1; shift; exec "$@" >"$log" 2>&1', (f"{directory}/log", *call.argv))) as stream:
-            try:
-                _wait(at, made)
-                yield made
-            finally:
-                with suppress(SentraPlayError):
-                    owner.run(chosen.command("pg_ctl", "stop", "-D", f"{directory}/data", "-m", "immediate", "-s"))
-            stream.finish(check=False)
+        session = _session(owner, directory, chosen)
+        write = _writer(at.host, owner, run_as)
+        yield Disposable(session, directory, write, lambda: _serving(at, owner, chosen, directory))
 
 
 @contextmanager
@@ -95,18 +90,31 @@ def in_own_container(at: Acting, compose: Compose, programs: str | None, major: 
         checked(
             host.run(command("docker", "exec", "-u", "root", name, "sh", "-c", prepare, "sh", directory), check=False)
         )
-        found = with_server(host, in_container(host, prefix, None, programs))
-        chosen = _chosen(found, major, host)
-        made = Disposable(_session(host, directory, chosen), directory, _container_writer(prefix))
-        host.run(chosen.command("initdb", *_initdb(directory)))
-        call = chosen.command("postgres", *_postgres(directory)).argv[len(prefix) :]
-        log = ("sh", "-c", 'log=$1; shift; exec "$@" >"$log" 2>&1', "sh", f"{directory}/log")
-        host.run(command("docker", "exec", "-d", "-u", "postgres", name, *log, *call))
-        _wait(at, made)
-        yield made
+        chosen = _chosen(with_server(host, in_container(host, prefix, None, programs)), major, host)
+        session = _session(host, directory, chosen)
+        write = _container_writer(prefix)
+        yield Disposable(session, directory, write, lambda: _serving(at, host, chosen, directory))
     finally:
         with suppress(SentraPlayError):
             host.run(command("docker", "rm", "-f", "-v", name), check=False)
+
+
+@contextmanager
+def _serving(at: Acting, owner: Host, chosen: Programs, directory: str) -> Iterator[None]:
+    """A new cluster, running."""
+    owner.run(chosen.command("initdb", *_initdb(directory)))
+    postgres = chosen.command("postgres", *_postgres(directory))
+    log = ("sh", "-c", 'log=$1; shift; exec "$@" >"$log" 2>&1 </dev/null', "sh", f"{directory}/log")
+    call = Command((*chosen.prefix, *log, *postgres.argv[len(chosen.prefix) :]))
+    # In the foreground of a stream: it ends with the connection, whatever becomes of the controller.
+    with owner.stream(call) as stream:
+        try:
+            _wait(at, owner, chosen, directory)
+            yield
+        finally:
+            with suppress(SentraPlayError):
+                owner.run(chosen.command("pg_ctl", "stop", "-D", f"{directory}/data", "-m", "immediate", "-s"))
+        stream.finish(check=False)
 
 
 def _unprivileged(host: Host, run_as: str) -> Host:
@@ -140,15 +148,13 @@ def _postgres(directory: str) -> tuple[str, ...]:
     return ("-D", f"{directory}/data", *options)
 
 
-def _wait(at: Acting, made: Disposable) -> None:
-    asking = made.server.programs.command("pg_isready", "-q", "-h", made.directory)
+def _wait(at: Acting, owner: Host, chosen: Programs, directory: str) -> None:
+    asking = chosen.command("pg_isready", "-q", "-h", directory)
     for _ in range(int(_START / _PAUSE)):
-        if made.server.host.query(asking, check=False).ok:
+        if owner.query(asking, check=False).ok:
             return
         at.sleep(_PAUSE)
-    log = made.server.host.query(
-        Command((*made.server.programs.prefix, "tail", "-n", "5", f"{made.directory}/log")), check=False
-    )
+    log = owner.query(Command((*chosen.prefix, "tail", "-n", "5", f"{directory}/log")), check=False)
     raise TaskFailed(f"the disposable server did not start: {' '.join(log.stdout.split())}", where=at.host.name)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from runner.backup.manifest import Manifest
 from runner.errors import TaskFailed, VerificationFailed
-from runner.hosts.contract import Command, Script
+from runner.hosts.contract import Command
 from runner.modules.contract import Acting
 from runner.modules.postgres import archive, disposable, restoring, space, swap
 from runner.modules.postgres import globals as server_globals
@@ -16,33 +16,21 @@ from runner.modules.postgres.catalog import Properties
 from runner.modules.postgres.database import Database, SqlFailed
 from runner.modules.postgres.disposable import Disposable
 from runner.modules.postgres.pg_dump import DATABASE_ROLE, GLOBALS_ROLE
-from runner.modules.postgres.programs import Version, find_programs, fitting
+from runner.modules.postgres.programs import Version
 from runner.modules.postgres.restoring import Dump
 from runner.modules.postgres.server import Server
-from runner.modules.postgres.session import Postgres
 from runner.repositories.contract import Repository
 
 # A backup of one of these is restored under another name: the new server has them already.
 _TAKEN = ("postgres", "template0", "template1")
 
 
-def decoded(at: Acting, repository: Repository, manifest: Manifest, server: Server) -> None:
+def decoded(at: Acting, repository: Repository, manifest: Manifest, server: Server, run_as: str) -> None:
     """Every block of the dump is read by pg_restore and every role statement understood; nothing is restored."""
     dump = Dump.of(manifest)
-    if server.compose is not None:
-        with _instance(at, dump, server, "") as made:
-            _unpack(at, repository, dump, made)
-    else:
-        major = _needed(dump, for_server=False)
-        programs = fitting(find_programs(at.host, Server(programs=server.programs)), major, at.host.name)
-        with at.host.private_directory() as directory:
-            made = Disposable(
-                Postgres(at.host, Server(host=directory), at.host, only=programs),
-                directory,
-                lambda path: Script('umask 077; exec cat >"$1"', (path,)),
-            )
-            _unpack(at, repository, dump, made)
     server_globals.read(_globals(at, repository, manifest))
+    with _place(at, dump, server, run_as) as made:
+        _unpack(at, repository, dump, made)
 
 
 def restored(
@@ -59,28 +47,25 @@ def restored(
     Raises VerificationFailed if the backup is to blame, TaskFailed if the host is (programs, room, extensions).
     """
     dump = Dump.of(manifest)
-    with _instance(at, dump, server, run_as) as made:
+    roles = _globals(at, repository, manifest)
+    with _place(at, dump, server, run_as) as made:
         _check_room(made, dump)
         path = _unpack(at, repository, dump, made)
-        restoring.check_server(made.server, dump)
-        restoring.create_missing_roles(made.server.maintenance(), _globals(at, repository, manifest))
-        name = _create(at, made.server.maintenance(), dump)
-        at.progress(f"restoring {dump.properties.name} to prove it", 0, dump.content.size)
-        _load(made, name, path, jobs, manifest)
-        return restoring.prove(made.server.database(name), dump, assertions)
+        with made.serving():
+            restoring.check_server(made.server, dump)
+            restoring.create_missing_roles(made.server.maintenance(), roles)
+            name = _create(at, made.server.maintenance(), dump)
+            at.progress(f"restoring {dump.properties.name} to prove it", 0, dump.content.size)
+            _load(made, name, path, jobs, manifest)
+            return restoring.prove(made.server.database(name), dump, assertions)
 
 
-def _instance(at: Acting, dump: Dump, server: Server, run_as: str) -> AbstractContextManager[Disposable]:
-    major = _needed(dump, for_server=True)
+def _place(at: Acting, dump: Dump, server: Server, run_as: str) -> AbstractContextManager[Disposable]:
+    written_by = Version.of_text(str(dump.manifest.versions.get("pg_dump"))) or dump.server_version
+    major = max(written_by.major, dump.server_version.major)
     if server.compose is not None:
         return disposable.in_own_container(at, server.compose, server.programs, major)
     return disposable.native(at, server.programs, major, run_as)
-
-
-def _needed(dump: Dump, *, for_server: bool) -> int:
-    """The oldest major version that can read the dump, or take it."""
-    written_by = Version.of_text(str(dump.manifest.versions.get("pg_dump"))) or dump.server_version
-    return max(written_by.major, dump.server_version.major) if for_server else written_by.major
 
 
 def _unpack(at: Acting, repository: Repository, dump: Dump, made: Disposable) -> str:
