@@ -34,7 +34,7 @@
 
 A component that is missing skips its tests, with the reason in the summary, unless SENTRAPLAY_REQUIRE names it (ssh,
 postgresql, s3, root, users, tmpfs, docker; comma separated): then they fail. Everything is per test process, so `-n`
-works. Nothing stays behind however a run ends (support/keeper.py) but the cache: SENTRAPLAY_TEST_CACHE, or
+works. Nothing stays behind however a run ends (runner/demo/keeper.py) but the cache: SENTRAPLAY_TEST_CACHE, or
 sentraplay-test-cache-UID under the system's temporary directory, where Debian trees wait for the next run.
 """
 

@@ -12,6 +12,6 @@ def demo() -> int:
     Starts a database, an SSH server and an object store of its own on this machine, and removes them
     at the end. Needs the extra: pip install 'sentraplay[demo]'.
     """
-    from runner.demo import run_demo
+    from runner.demo.story import run_demo
 
     return run_demo(click.echo)

@@ -45,7 +45,7 @@ def run_demo(say: Say) -> int:
     place = open_place()
     try:
         say("Starting a database, an SSH server and an object store on this machine's loopback …")
-        root = place.path / "srv" / "sentrascan"
+        root = place.folder("srv") / "sentrascan"
         stage = Stage(place, programs(place), start_ssh(place), start_store(place), root, free_port(NEW))
         say(f"  PostgreSQL 16 (embedded), {stage.ssh.kind} on {OLD} and {NEW}, S3 on 127.0.0.1")
         return _tell(stage, say)

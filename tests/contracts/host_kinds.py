@@ -51,6 +51,8 @@ def path_with_shell(workplace: Workplace, shell: str) -> str:
         assert program is not None
         for applet in subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout.split():
             (directory / applet).symlink_to(program)
+        if not (directory / "su").exists():  # some builds leave it out
+            (directory / "su").symlink_to("/bin/su")
         return str(directory)
     program = shutil.which(shell)
     assert program is not None

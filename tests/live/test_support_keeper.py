@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.demo.keeper import Keeper, is_running
 from tests.support.capabilities import require
-from tests.support.keeper import Keeper, is_running
 from tests.support.workplace import wait_until
 
 pytestmark = pytest.mark.live
@@ -24,7 +24,7 @@ VICTIM = """
 import json, os, sys, time
 from tests.support.accounts import create_account
 from tests.support.fulldisk import mount_tiny_disk
-from tests.support.keeper import Keeper
+from runner.demo.keeper import Keeper
 from tests.support.workplace import Workplace
 
 place = Workplace()

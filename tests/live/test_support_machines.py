@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from runner.demo.keeper import descendants, is_running
 from tests.support.compose import ComposeStack
-from tests.support.keeper import descendants, is_running
 from tests.support.machine import ADMIN_PASSWORD, Machine
 from tests.support.objectstore import ObjectStore
 from tests.support.proxy import FaultProxy

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
+from runner.demo.keeper import is_running
 from tests.support.accounts import Account
-from tests.support.keeper import is_running
 from tests.support.sshd import SshHost, SshServer, wait_for_end
 
 pytestmark = pytest.mark.live

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from tests.support.keeper import Keeper, descendants, is_running
+from runner.demo.keeper import Keeper, descendants, is_running
 from tests.support.network import Network
 from tests.support.sshd import SshHost, make_key, public_key
 from tests.support.workplace import Workplace, answers, wait_until

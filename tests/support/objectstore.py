@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.support.keeper import Keeper, is_running
+import runner.demo
+from runner.demo.keeper import Keeper, is_running
 from tests.support.workplace import Workplace, answers, free_port, wait_until
 
 REGION: Final = "eu-central-1"
-GATEWAY: Final = Path(__file__).with_name("s3_gateway.py")
+GATEWAY: Final = Path(runner.demo.__path__[0], "s3_gateway.py")
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from tests.support.keeper import Keeper, is_running
+from runner.demo.keeper import Keeper, is_running
 from tests.support.scanner_data import load
 from tests.support.workplace import Workplace, free_port, wait_until
 

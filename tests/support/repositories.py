@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from runner.hosts.contract import Host
-from runner.repositories.contract import Repository
 from runner.repositories.directory import DirectoryRepository
 from runner.repositories.s3 import S3Repository, S3Settings
 from runner.secret import Secret
 from tests.support.objectstore import ObjectStore
 
 SMALLEST_PART = 5 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The repositories a play may name, already open."""
-
-    repositories: Mapping[str, Repository]
-
-    def get(self, name: str) -> Repository:
-        return self.repositories[name]
-
-    def close(self) -> None:
-        for repository in self.repositories.values():
-            repository.close()
 
 
 def in_directory(host: Host, path: Path | str) -> DirectoryRepository:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from runner.demo.keeper import Keeper, descendants, is_running
 from tests.support.accounts import Account, Sudo, create_account
-from tests.support.keeper import Keeper, descendants, is_running
 from tests.support.workplace import Workplace, answers, free_port, wait_until
 
 PASSPHRASE: Final = "correct horse battery staple"

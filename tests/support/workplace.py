@@ -15,7 +15,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Final
 
-from tests.support.keeper import Keeper
+from runner.demo.keeper import Keeper
 
 # Outside Linux's range for outgoing connections, so that a server stopped by a test finds its port free again.
 PORTS: Final = range(20_000, 32_000)

@@ -5,7 +5,8 @@ presigned request is an internal error (5.2.5). So the check is here: AWS Signat
 AWS ("Authenticating Requests"), for headers and for presigned addresses, their expiry, the payload's hash and
 Content-MD5, against the one key pair in the environment.
 
-Run as a program: s3_gateway.py PORT, with GATEWAY_ACCESS_KEY_ID and GATEWAY_SECRET_ACCESS_KEY.
+Run as a program: s3_gateway.py PORT [BUCKET], with GATEWAY_ACCESS_KEY_ID and GATEWAY_SECRET_ACCESS_KEY.
+A bucket that is named is there from the start.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from urllib.parse import unquote
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import run_simple
+from werkzeug.test import Client
 
 CLOCK_SKEW: Final = timedelta(minutes=15)
 UNSIGNED: Final = "UNSIGNED-PAYLOAD"
@@ -167,6 +169,8 @@ def _body(environ: Environ) -> bytes:
 def main() -> None:
     """Serve until killed."""
     store = DomainDispatcherApplication(create_backend_app)
+    for bucket in sys.argv[2:]:
+        Client(store).put(f"/{bucket}", headers={"Host": "127.0.0.1"})
     keys = os.environ["GATEWAY_ACCESS_KEY_ID"], os.environ["GATEWAY_SECRET_ACCESS_KEY"]
     run_simple("127.0.0.1", int(sys.argv[1]), Checked(store, *keys), threaded=True)
 
