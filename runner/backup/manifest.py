@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from runner.backup.identity import parse_id
 from runner.errors import VerificationFailed
+from runner.schema import schema, value_problems
 
 FORMAT: Final = 1
 _NO_HASH: Final = "0" * 64
@@ -137,6 +138,9 @@ def from_json(data: bytes, where: str) -> Manifest:
         )
     if data != _sealed(plain):
         raise _damaged(where, "its content does not match its own sha256")
+    wrong = value_problems(schema("manifest.json"), plain, rendered=True)
+    if wrong:
+        raise _damaged(where, "; ".join(problem.message for problem in wrong))
     try:
         return _manifest(plain)
     except (KeyError, TypeError, ValueError) as error:

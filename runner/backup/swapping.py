@@ -37,6 +37,7 @@ if there "$new"; then
   fi
   mv -- "$new" "$path" || exit
 fi
+rmdir -- "${new%/*}" 2>/dev/null || :
 sync "${path%/*}/" && there "$path"
 """)
 
@@ -52,7 +53,7 @@ _FILL: Final = Script("""
 [ ! -d "$2" ] || {
   find "$2" -mindepth 1 -maxdepth 1 -exec mv -- {} "$1/" \\; || exit
   chown -- "$(stat -c %u:%g "$2")" "$1" && chmod -- "$(stat -c %a "$2")" "$1" || exit
-  touch -r "$2" "$1" && rmdir -- "$2" || exit
+  touch -r "$2" "$1" && rmdir -- "$2" "${2%/*}" || exit
 }
 sync "$1"
 """)
@@ -157,11 +158,12 @@ def make_room(host: Host, where: Place) -> str:
 
 
 def exchange(host: Host, where: Place, source: str, run: str, kept: Kept, others: Sequence[Kept]) -> None:
-    """Put what the room's directory `source` holds in the place of the live path, which becomes `kept`.
+    """Put what the room's directory `source` holds in the place of the live path, if any, which becomes `kept`.
 
     `others` is what else stays kept; what a rollback brings back is no longer among it.
     """
-    state = State("emptying", run, kept.backup, kept.token, source, (*others, kept))
+    replaced = (kept,) if host.stat(where.path) is not None else ()
+    state = State("emptying", run, kept.backup, kept.token, source, (*others, *replaced))
     _write(host, where, state)
     _go_on(host, where, state)
 
