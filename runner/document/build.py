@@ -20,6 +20,9 @@ MOST_ALIASED: Final = 100_000
 
 _CORE: Final = "tag:yaml.org,2002:"
 _MERGE: Final = "<<"
+_UNKNOWN: Final = TemplateText("{{ hostvars }}")
+"""Stands for a template that cannot be read: something only a run could know."""
+
 _TAGGED: Final[dict[str, tuple[type, ...]]] = {
     "int": (int,),
     "float": (int, float),
@@ -45,12 +48,12 @@ class Builder:
         self._aliased = 0
         self._inside_alias = 0
 
-    def document(self, root: yaml.Node) -> Document:
-        """The document under `root`; its data is None if it had to be given up."""
+    def document(self, root: yaml.Node) -> Document | None:
+        """The document under `root`; None if it had to be given up."""
         try:
             data = self._value(root, ())
         except TooMuchError:
-            data = None
+            return None
         return Document(data, self._places, self._key_places, self.file)
 
     def note(self, node: yaml.Node, message: str, hint: str = "") -> None:
@@ -100,7 +103,7 @@ class Builder:
     def _mapping(self, node: yaml.Node, path: Path) -> dict[str, object] | str:
         if _is_braces(node):
             self.note(node, "a value that begins with '{{' must be in quotes", 'write "{{ … }}"')
-            return TemplateText("{{ omit }}")
+            return _UNKNOWN
         if node.tag not in (MAPPING, _CORE + "map"):
             self._unknown_tag(node)
         result: dict[str, object] = {}

@@ -140,6 +140,9 @@ def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
     place = _place(error.problem_mark or error.context_mark, file)
     lines = text.splitlines()
     line = lines[place.line - 1] if place.line <= len(lines) else ""
+    if unquoted := _UNQUOTED.search(line):
+        place = Location(file, place.line, unquoted.end() - 1)
+        return Problem("a value that begins with '{{' must be in quotes as a whole", place, 'write "{{ … }}…"')
     message, hint = _in_words(error, line, place)
     context = error.context_mark
     if context and context.line + 1 != place.line and "begun" in message:
@@ -149,8 +152,6 @@ def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
 
 def _in_words(error: yaml.MarkedYAMLError, line: str, place: Location) -> tuple[str, str]:
     said, context = str(error.problem or ""), str(error.context or "")
-    if _UNQUOTED.search(line):
-        return "a value that begins with '{{' must be in quotes as a whole", 'write "{{ … }}…"'
     if said == "found character that cannot start any token":
         return _bad_start(line, place)
     for words, message, hint in _EXPLAINED:
@@ -167,6 +168,8 @@ def _bad_start(line: str, place: Location) -> tuple[str, str]:
 
 
 _EXPLAINED: Final = (
+    ("a tab character", "a tab stands where the indentation is", "indent with spaces"),
+    ("<document start>", "the text goes on behind its end", "check the indentation and the brackets before this line"),
     (
         "mapping values are not allowed",
         "a ':' stands where no key can be",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,24 +48,23 @@ class _Reading:
             self.problems.append(Problem(f"{path} is a directory", Location(str(path), 1, 1), hint))
             return
         examined = examine(path)
-        self.problems.extend(examined.problems)
         document = examined.document
         if document is None:
+            self.problems.extend(_perhaps_ini(problem, path) for problem in examined.problems)
             return
-        wrong = inventory_problems(document)
+        self.problems.extend(examined.problems)
         known = {problem.location for problem in examined.problems}
-        self.problems.extend(problem for problem in wrong if problem.location not in known)
-        if not wrong and isinstance(document.data, dict):
-            for name, content in document.data.items():
-                self._group(name, content, document, (name,))
+        self.problems.extend(problem for problem in inventory_problems(document) if problem.location not in known)
+        for name, content in _mapping(document.data).items():
+            self._group(name, content, document, (name,))
 
     def _group(self, name: str, content: Any, document: Document, at: Inside) -> Group:
         group = self.gathered.group(name)
-        content = content or {}
-        for host, variables in (content.get("hosts") or {}).items():
+        content = _mapping(content)
+        for host, variables in _mapping(content.get("hosts")).items():
             self._hosts(group, host, variables, document, (*at, "hosts", host))
         group.inline.update(_layer(content.get("vars"), document, (*at, "vars")))
-        for child, inner in (content.get("children") or {}).items():
+        for child, inner in _mapping(content.get("children")).items():
             self._group(child, inner, document, (*at, "children", child))
             group.children.setdefault(child, document.key_at((*at, "children", child)))
         return group
@@ -108,6 +108,20 @@ class _Reading:
             return {}
         self.problems.extend(variable_problems(document.data, document, ()))
         return _layer(document.data, document, ())
+
+
+def _perhaps_ini(problem: Problem, path: Path) -> Problem:
+    """The problem of an inventory that cannot be read, with what is to be done if it is in Ansible's older form."""
+    try:
+        is_ini = path.read_text(encoding="utf-8").lstrip().startswith("[")
+    except (OSError, UnicodeDecodeError):
+        return problem
+    return replace(problem, hint="inventories are YAML here, not INI") if is_ini else problem
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    """`value` if it is a mapping, else an empty one: that it is none has been reported."""
+    return value if isinstance(value, dict) else {}
 
 
 def _layer(variables: Any, document: Document, at: Inside) -> Layer:

@@ -21,14 +21,15 @@ Variables = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Something a template needs and nobody has: a variable, or what `lookup` of a kind (env, file) is asked for.
+    """Something a template needs and nobody has.
 
-    `needed_by` is the variable whose template needs it, "" if a task does.
+    `kind`: a variable (""), what `lookup` is asked for ("env", "file"), or a variable whose value needs itself
+    ("circle"). `needed_by` is the variable whose template needs it, "" if a task does.
     """
 
     name: str
     needed_by: str = ""
-    lookup: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class PlayFacts:
         """What `names` lead to on a host, through variables whose values are templates."""
         own = step.own_vars if step else {}
         passing = self.passing(step)
-        return _joined([self._reach_of(name, host, own, passing, frozenset()) for name in names])
+        return _joined([self._reach_of(name, host, own, passing, ()) for name in names])
 
     def place_of(self, name: str, host: str, step: Step | None = None) -> Location | None:
         """Where a variable gets the value that a host sees; None if that is no place in a file."""
@@ -163,7 +164,7 @@ class PlayFacts:
         }
 
     def _reach_of(
-        self, name: str, host: str, own: Variables, passing: frozenset[str], through: frozenset[str]
+        self, name: str, host: str, own: Variables, passing: frozenset[str], through: tuple[str, ...]
     ) -> Reach:
         if name in passing:
             return Reach(steady=False, names=frozenset({name}))
@@ -179,10 +180,12 @@ class PlayFacts:
         return found
 
     def _through(
-        self, name: str, value: object, host: str, own: Variables, passing: frozenset[str], through: frozenset[str]
+        self, name: str, value: object, host: str, own: Variables, passing: frozenset[str], through: tuple[str, ...]
     ) -> Reach:
         here = Reach(names=frozenset({name}))
-        if name in through or not is_template(value):
+        if name in through:
+            return self._again(name, host, own, through)
+        if not is_template(value):
             return here
         try:
             usages = self.world.templar.usages(value)
@@ -193,11 +196,19 @@ class PlayFacts:
             lacking = (lookup for lookup in usage.lookups if self.world.templar.lacks(*lookup))
             found.append(Reach(frozenset(Missing(what, name, kind) for kind, what in lacking), usage.steady))
             for needed in usage.names:
-                reach = self._reach_of(needed, host, own, passing, through | {name})
+                reach = self._reach_of(needed, host, own, passing, (*through, name))
                 missing = reach.missing if needed in usage.certain else frozenset()
-                gaps = frozenset(Missing(gap.name, gap.needed_by or name, gap.lookup) for gap in missing)
+                gaps = frozenset(Missing(gap.name, gap.needed_by or name, gap.kind) for gap in missing)
                 found.append(Reach(gaps, reach.steady or (needed not in usage.required), reach.names))
         return _joined(found)
+
+    def _again(self, name: str, host: str, own: Variables, through: tuple[str, ...]) -> Reach:
+        """A name that was met on the way to it: a circle, if every value on the way is needed as a whole."""
+        way = through[through.index(name) :]
+        variables = self.variables(host, own)
+        if all(isinstance(variables[step], str) for step in way):
+            return Reach(frozenset({Missing(name, way[-1], "circle")}), False, frozenset({name}))
+        return Reach(steady=False, names=frozenset({name}))
 
 
 def names_set_by(document: Document) -> frozenset[str]:

@@ -67,7 +67,8 @@ class _Making:
         self._options = options
         self._templar = templar
         self._files = VariableFiles()
-        self._problems = list(examined.problems)
+        self._read = examined.problems
+        self._problems: list[Problem] = []
         self._document = self._usable(examined.document) if examined.document else None
         self._playbook = Playbook("", ())
         self._planned: list[PlannedPlay] = []
@@ -78,7 +79,9 @@ class _Making:
     def problems(self) -> tuple[Problem, ...]:
         """All problems and warnings, each once, in order of place, with secrets masked."""
         inherited = self._inventory.warnings if self._inventory else ()
-        return _in_order((*self._problems, *inherited), self._templar.redactor)
+        unreadable = {problem.location for problem in self._read}
+        further = [problem for problem in self._problems if problem.location not in unreadable]
+        return _in_order((*self._read, *further, *inherited), self._templar.redactor)
 
     def plan(self) -> Plan:
         problems = self.problems()
@@ -92,8 +95,7 @@ class _Making:
     def _usable(self, document: Document) -> Document | None:
         """The document without what its structure makes unusable."""
         structure = playbook_structure(document)
-        reported = {problem.location for problem in self._problems}
-        self._problems += [found for found in structure.problems if found.location not in reported]
+        self._problems += structure.problems
         return structure.usable
 
     def _check(self, document: Document, without_environment: Severity) -> None:

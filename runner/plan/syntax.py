@@ -57,4 +57,7 @@ def text_problems(text: Text, document: Document, templar: Templar) -> Iterator[
         else:
             templar.usages(text.value)
     except TemplateError as error:
-        yield Problem(error.message, text.place(document, error.line), error.hint)
+        message = error.message
+        if text.file:
+            message = message.removesuffix(f" in line {error.line} of the text")
+        yield Problem(message, text.place(document, error.line), error.hint)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from runner.document import Path
 from runner.errors import Location, Problem
 from runner.plan.facts import Missing, PlayFacts
+from runner.plan.model import RESCUE_MAGIC
 from runner.plan.texts import Text, texts_of_keywords, texts_of_step
 from runner.plan.tree import Step
 from runner.plan.verdicts import guarded, verdict
@@ -63,7 +64,7 @@ def _usage(text: Text, facts: PlayFacts) -> Usage | None:
 def _problems(text: Text, usage: Usage, step: Step, facts: PlayFacts) -> Iterator[Problem]:
     needed = usage.required - guarded(step, facts.world.templar)
     lacking: dict[Missing, list[str]] = {}
-    gone = {Missing(what, lookup=kind) for kind, what in usage.lookups if facts.world.templar.lacks(kind, what)}
+    gone = {Missing(what, kind=kind) for kind, what in usage.lookups if facts.world.templar.lacks(kind, what)}
     for host in facts.hosts:
         for gap in gone | facts.reach(needed, host, step).missing:
             lacking.setdefault(gap, []).append(host)
@@ -77,9 +78,9 @@ def _decided(gap: Missing, hosts: list[str], text: Text, usage: Usage, step: Ste
     """The hosts for which it is certain that the variable will be missed."""
     before = text.at if text.part == "when" else None
     verdicts = {host: verdict(step, host, facts, before) for host in hosts}
-    if len(hosts) == len(facts.hosts) and not gap.needed_by and not gap.lookup:
+    if len(hosts) == len(facts.hosts) and not gap.needed_by and not gap.kind:
         return [host for host in hosts if verdicts[host] is not False]
-    if not gap.needed_by and not gap.lookup and gap.name not in usage.certain:
+    if not gap.needed_by and not gap.kind and gap.name not in usage.certain:
         return []
     return [host for host in hosts if verdicts[host] is True]
 
@@ -90,17 +91,19 @@ def _problem(gap: Missing, hosts: list[str], text: Text, usage: Usage, step: Ste
         place = facts.place_of(gap.needed_by, hosts[0], step) or place
     problem = _gap_problem(gap, place, facts, step)
     others = [host for host in facts.hosts if host not in hosts]
-    if gap.lookup or not any(gap.name in facts.variables(host, step.own_vars) for host in others):
+    if gap.kind or not any(gap.name in facts.variables(host, step.own_vars) for host in others):
         return problem
     hint = f"it is defined for {some(others)}: define it for the others too, or use default()"
     return replace(problem, message=f"{problem.message} for {some(hosts)}", hint=hint)
 
 
 def _gap_problem(gap: Missing, place: Location, facts: PlayFacts, step: Step | None) -> Problem:
+    if gap.kind == "circle":
+        return Problem(f"'{gap.name}' needs its own value, through '{gap.needed_by}'", place)
     needed_by = f", which '{gap.needed_by}' needs" if gap.needed_by else ""
-    if not gap.lookup:
+    if not gap.kind:
         return Problem(f"'{gap.name}' is undefined{needed_by}", place, _hint(gap.name, step, facts))
-    if gap.lookup == "env":
+    if gap.kind == "env":
         hint = f"export {gap.name}=… before the run, or give lookup() a default"
         message = f"the environment variable {gap.name} is not set{needed_by}"
         return Problem(message, place, hint, facts.world.without_environment)
@@ -108,6 +111,8 @@ def _gap_problem(gap: Missing, place: Location, facts: PlayFacts, step: Step | N
 
 
 def _hint(name: str, step: Step | None, facts: PlayFacts) -> str:
+    if name in RESCUE_MAGIC:
+        return "it is there in `rescue` and `always` only"
     if name.startswith("ansible_"):
         otherwise = "facts are not gathered: register what a command says, or define it in the inventory"
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Final
 
 from runner.document import Document, Path
@@ -123,14 +124,15 @@ class _Walk:
 
     def _block(self, block: dict[str, object], path: Path, kind: Kind) -> None:
         if kind == "handler":
-            self._at(
-                path, "a handler cannot be a block", "write each of its tasks as a handler that listens to one name"
-            )
+            self.no_tasks.add(path)
+            self._at(path, "a handler cannot be a block", "write its tasks as handlers that `listen` to one name")
             return
         extra = sorted(block.keys() & module_names())
         for module in extra:
             self._on((*path, module), "a block has no module of its own", "move the module into the block's list")
         self._keywords(block, path, "block", frozenset(extra))
+        if all((*path, key) in self.unusable for key in BLOCK_KEYS & block.keys()):
+            self.no_tasks.add(path)
 
     def _task(self, task: dict[str, object], path: Path, kind: Kind) -> None:
         modules = [key for key in task if key in module_names()]
@@ -158,7 +160,7 @@ class _Walk:
                 self._unknown(key, entry, path, kind, modules)
         keywords = {key: value for key, value in entry.items() if key in known}
         for problem in keyword_problems(kind, keywords):
-            self.unusable.add((*path, *problem.path[:1]))
+            self.unusable.add((*path, *_keys_of(problem.path)))
             self.problems.append(located(problem, self.document, path))
         for key, value in keywords.items():
             if (inner := known[key].get("x-tasks")) and isinstance(value, list):
@@ -211,8 +213,8 @@ class _Walk:
             extra = task.get("args")
             if isinstance(extra, dict) and first in extra:
                 under = (*path, "args")
-        if first is not None:
-            self.unusable.add((*under, first))
+        if keys := _keys_of(problem.path):
+            self.unusable.add((*under, *keys))
         self.problems.append(located(problem, self.document, under))
 
     def _at(self, path: Path, message: str, hint: str = "") -> None:
@@ -220,6 +222,11 @@ class _Walk:
 
     def _on(self, path: Path, message: str, hint: str = "") -> None:
         self.problems.append(Problem(message, self.document.key_at(path), hint))
+
+
+def _keys_of(path: Path) -> Path:
+    """The beginning of a path that leads through mappings only: what can be left out as a whole."""
+    return tuple(takewhile(lambda step: isinstance(step, str), path))
 
 
 def _known_elsewhere(key: str, kind: Kind) -> tuple[str, str] | None:

@@ -127,7 +127,9 @@ def _type(error: Violation, _: str) -> Words:
 def _type_hint(error: Violation, types: list[str]) -> str:
     value = error.value
     if "string" in types and isinstance(value, (bool, int, float)):
-        return f'write it in quotes: "{json.dumps(value)}"'
+        text = json.dumps(value)
+        if re.search(error.schema.get("pattern", ""), text):
+            return f'write it in quotes: "{text}"'
     if "boolean" in types and isinstance(value, str) and value.lower() in ("yes", "no", "true", "false", "on", "off"):
         return f"write {'true' if value.lower() in ('yes', 'true', 'on') else 'false'} without quotes"
     if {"integer", "number"} & set(types) and isinstance(value, str) and value.strip().isdigit():

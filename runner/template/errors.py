@@ -27,25 +27,33 @@ class UndefinedVariable(TemplateError):  # noqa: N818  it reads as what it is
 
 def syntax_error(error: jinja2.TemplateSyntaxError, text: str) -> TemplateError:
     """What Jinja2 says about a text, in our words."""
-    said = error.message or "not a template"
-    line = f" in line {error.lineno} of the text" if "\n" in text.strip() else ""
-    if unknown := re.fullmatch(r"No (filter|test) named '(.*)'\.", said):
+    said = (error.message or "it cannot be read").rstrip(".")
+    several_lines = "\n" in text.strip()
+    line = f" in line {error.lineno} of the text" if several_lines else ""
+    if unknown := re.fullmatch(r"No (filter|test) named '(.*)'", said):
         return TemplateError(f"there is no {unknown[1]} '{unknown[2]}'{line}", line=error.lineno)
-    message = f"'{shortened(text)}' is not a valid template: {said}{line}"
-    return TemplateError(message, hint=_hint(text, said), line=error.lineno)
+    told, hint = _in_words(said, text)
+    what = "this" if several_lines else f"'{shortened(text)}'"
+    return TemplateError(f"{what} is not a valid template: {told}{line}", hint=hint, line=error.lineno)
+
+
+def _in_words(said: str, text: str) -> tuple[str, str]:
+    if text.lstrip().startswith("{{") and "':', got '}'" in said:
+        return "an expression stands without braces", "take the braces away"
+    if unclosed := re.search(r"block that needs to be closed is '(\w+)'", said):
+        return f"'{{% {unclosed[1]} %}}' has no end", f"close it with '{{% end{unclosed[1]} %}}'"
+    if re.match(r"unexpected end of template, expected 'end of", said):
+        return "a brace is opened and not closed", "check that every '{{' has its '}}' and every '{%' its '%}'"
+    if surplus := re.fullmatch(r"expected token '(?:end of print statement|end of statement block)', got '(.*)'", said):
+        return f"'{surplus[1]}' is too much here", "compare with ==" if surplus[1] == "=" else ""
+    if said == "'=' is too much here":
+        return said, "compare with =="
+    if said.startswith(("unexpected 'end of", "Expected an expression, got 'end of")):
+        return "it ends too early", ""
+    return said, ""
 
 
 def shortened(text: str) -> str:
     """A template's text for a message: one line, 60 characters at most."""
     line = " ".join(text.split())
     return line if len(line) <= 60 else f"{line[:57]}…"
-
-
-def _hint(text: str, said: str) -> str:
-    if text.lstrip().startswith("{{") and "':', got '}'" in said:
-        return "an expression stands without braces"
-    if text.count("{{") != text.count("}}"):
-        return "check that every '{{' has its '}}'"
-    if text.count("{%") != text.count("%}"):
-        return "check that every '{%' has its '%}'"
-    return ""
