@@ -9,6 +9,7 @@ from typing import Any
 
 from runner.demo.database import DATABASE, OWNER, Cluster
 from runner.demo.place import NEW, OLD
+from runner.demo.service import FOLDERS
 from runner.demo.ssh import SshServer
 from runner.demo.store import BUCKET, REGION, Store
 
@@ -68,13 +69,12 @@ def _bucket(setting: Setting) -> dict[str, Any]:
 
 
 def _service(setting: Setting) -> dict[str, Any]:
-    folders = ("reports", "sboms", "data", "cache", ".env")
     return {
         "service": "sentrascan",
         "repository": "offsite",
         "database": DATABASE,
         "database_assertions": [{"name": "there are scans", "query": "SELECT count(*) > 0 FROM scans"}],
-        "service_paths": [str(setting.root / name) for name in folders],
+        "service_paths": [str(setting.root / name) for name in (*FOLDERS, ".env")],
         "health_url": setting.health_url,
     }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from runner.demo.database import Cluster
+from runner.demo.service import FOLDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,9 @@ def take(cluster: Cluster, root: Path) -> Proof:
     for line in cluster.sql(TABLES).splitlines():
         table, rows, digest = line.split("|")
         found[f"table {table}"] = Holding(int(rows), digest)
-    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
-        found[f"files {folder.name}/"] = _of_tree(folder)
-    found["files .env"] = Holding(1, _of_file(root / ".env"))
+    for name in FOLDERS:
+        found[f"files {name}/"] = _of_tree(root / name)
+    found["file .env"] = Holding(1, _of_file(root / ".env"))
     return found
 
 
@@ -48,4 +49,4 @@ def _of_tree(folder: Path) -> Holding:
 def _of_file(path: Path) -> str:
     stat = path.lstat()
     content = bytes(path.readlink()) if path.is_symlink() else path.read_bytes()
-    return f"{stat.st_mode:o} {stat.st_uid} {hashlib.sha256(content).hexdigest()}"
+    return hashlib.sha256(f"{stat.st_mode:o} {stat.st_uid}\0".encode() + content).hexdigest()

@@ -16,6 +16,7 @@ from runner.demo.database import DATABASE, Cluster
 from runner.demo.place import Place
 
 HEALTH: Final = "/api/v1/health"
+FOLDERS: Final = ("cache", "data", "reports", "sboms")
 REPORTS: Final = 300
 SBOMS: Final = 150
 
@@ -53,7 +54,7 @@ def write_files(place: Place, root: Path) -> None:
     """Reports, SBOMs, settings: odd names, links and tight modes among them, because those get lost first."""
     chance = random.Random(2026)
     place.folder(*root.relative_to(place.path).parts)
-    for name in ("reports", "sboms", "data", "cache"):
+    for name in FOLDERS:
         (root / name).mkdir()
     for number in range(REPORTS):
         text = "".join(f"<li>{chance.getrandbits(64):016x}</li>\n" for _ in range(60))
