@@ -109,6 +109,7 @@ class TunnelledDatabase(Database):
             where=f"{self._host.name}, PostgreSQL at {self._server.describe()}",
             hint=connect_hint(text),
             peer_refused="Peer authentication failed" in text,
+            answered="FATAL:" in text,
         )
 
     def _failed(self, error: psycopg.Error, otherwise: str) -> SqlFailed:

@@ -26,9 +26,10 @@ SETTINGS: Final[Mapping[str, str]] = {
 
 @dataclass(eq=False)
 class CannotConnect(TaskFailed):
-    """No session could be opened: nothing was done."""
+    """No session could be opened: nothing was done. `answered`: a PostgreSQL server said no, and why."""
 
     peer_refused: bool = field(default=False, kw_only=True)
+    answered: bool = field(default=False, kw_only=True)
 
 
 @dataclass(eq=False)

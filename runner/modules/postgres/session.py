@@ -16,9 +16,10 @@ from runner.modules.postgres.server import Server, conninfo
 class Postgres:
     """A server seen from a host. `acting` is the host where something may be changed; None in a preview.
 
-    SQL goes by psycopg through the host's tunnel. It goes by psql on the server's side where the
-    server is inside a container, and where its socket lets in only the system user of the role's
-    name ("peer"): a tunnel arrives as the user who logged in, psql runs as the task's user.
+    SQL goes by psycopg through the host's tunnel, which needs nothing on the host. It goes by psql on
+    the server's side where the server is inside a container, where no tunnel leads to it (sshd may
+    forbid them), and where it lets in only the system user of the role's name ("peer"): a tunnel
+    arrives as the user who logged in, psql runs as the task's user.
     """
 
     def __init__(
@@ -83,13 +84,19 @@ class Postgres:
     def _by_psql(self) -> bool:
         if self.server.compose is not None or self._only is not None:
             return True
-        if not (self.server.address or "").startswith("/"):
-            return False
         try:
             TunnelledDatabase(self.host, self.server, self._names()[0]).scalar("SELECT 1")
         except CannotConnect as error:
-            return error.peer_refused
+            return (error.peer_refused or not error.answered) and self._has_psql
         return False
+
+    @property
+    def _has_psql(self) -> bool:
+        try:
+            return bool(self._found)
+        except TaskFailed:
+            # Then the tunnel's own error says more.
+            return False
 
     def _names(self) -> tuple[str, ...]:
         given = self.server.maintenance_database
