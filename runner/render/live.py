@@ -6,6 +6,7 @@ the terminal's history; the live area is drawn under them and is gone at the end
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -50,30 +51,49 @@ class Live:
         self._live = RichLive(
             console=self._console,
             get_renderable=self._draw,
-            refresh_per_second=DRAWS_PER_SECOND,
+            auto_refresh=False,
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
         )
+        # Rich's own refreshing may step between a line's text and its cursor movements, and erase it.
+        self._drawing = threading.Lock()
+        self._closed = threading.Event()
         self._live.start()
+        threading.Thread(target=self._keep_drawing, name="live view", daemon=True).start()
 
     def __call__(self, event: Event) -> None:
         self._activity.observe(event)
         lines = list(self._story.tell(event))
         if lines:
             console = self._warnings if isinstance(event, Warned) else self._console
-            console.print(_joined(lines), soft_wrap=True)
+            with self._drawing:
+                console.print(_joined(lines), soft_wrap=True)
 
     @contextmanager
     def suspended(self) -> Iterator[None]:
-        self._live.stop()
+        with self._drawing:
+            self._live.stop()
         try:
             yield
         finally:
-            self._live.start()
+            with self._drawing:
+                if not self._closed.is_set():
+                    self._live.start()
 
     def close(self) -> None:
-        self._live.stop()
+        with self._drawing:
+            self._closed.set()
+            self._live.stop()
+
+    def _keep_drawing(self) -> None:
+        while not self._closed.wait(1 / DRAWS_PER_SECOND):
+            try:
+                with self._drawing:
+                    if not self._closed.is_set() and self._live.is_started:
+                        self._live.refresh()
+            except OSError:
+                return  # The terminal is gone; the next line to be printed finds that out for the run.
 
     def _draw(self) -> RenderableType:
         now = time.time()

@@ -33,16 +33,20 @@ def run_on_terminal(
     columns: int = 100,
     rows: int = 30,
     patience: float = 60.0,
+    typed: Sequence[tuple[str, str]] = (),
 ) -> Shown:
-    """Run a program on a terminal of that size until it ends; everything it wrote, raw and as lines."""
+    """Run a program on a terminal of that size until it ends; everything it wrote, raw and as lines.
+
+    `typed`: once the program has written the first text of a pair, the second is typed.
+    """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     process = subprocess.Popen(
-        argv, stdin=theirs, stdout=theirs, stderr=theirs, env=dict(env), cwd=cwd, start_new_session=True
+        ["setsid", "--ctty", "--wait", *argv], stdin=theirs, stdout=theirs, stderr=theirs, env=dict(env), cwd=cwd
     )
     os.close(theirs)
     try:
-        raw = _read_all(ours, time.monotonic() + patience)
+        raw = _read_all(ours, time.monotonic() + patience, list(typed))
         return Shown(process.wait(timeout=10), raw, tuple(screen_of(raw)))
     finally:
         process.kill()
@@ -50,8 +54,9 @@ def run_on_terminal(
         os.close(ours)
 
 
-def _read_all(handle: int, deadline: float) -> str:
+def _read_all(handle: int, deadline: float, typed: list[tuple[str, str]]) -> str:
     chunks: list[bytes] = []
+    answered = 0
     while (left := deadline - time.monotonic()) > 0:
         if not select.select([handle], [], [], left)[0]:
             break
@@ -62,6 +67,10 @@ def _read_all(handle: int, deadline: float) -> str:
         if not chunk:
             break
         chunks.append(chunk)
+        written = b"".join(chunks).decode(errors="replace")
+        if typed and typed[0][0] in written[answered:]:
+            os.write(handle, typed.pop(0)[1].encode())
+            answered = len(written)
     return b"".join(chunks).decode(errors="replace")
 
 
