@@ -228,13 +228,14 @@ def test_any_errors_fatal_stops_all_hosts_after_the_task(stage: Stage) -> None:
                 - command: ok 2
               always:
                 - command: ok always
+                - command: ok to the end
             - command: ok 3
         - hosts: all
           tasks: [{{command: ok 4}}]
         """
     )
-    assert run.cmds("a") == ["ok", "ok always"]
-    assert run.cmds("b") == ["fail", "ok always"]
+    assert run.cmds("a") == ["ok", "ok always", "ok to the end"]
+    assert run.cmds("b") == ["fail", "ok always", "ok to the end"]
     assert (run.recap("a").failed, run.recap("b").failed) == (0, 1)
 
 

@@ -296,6 +296,21 @@ def test_an_interrupted_run_says_so_and_can_be_resumed(stage: Stage) -> None:
         stage.run(short, done=recollect(run.events))
 
 
+@pytest.mark.parametrize("cmd", ["fail", "gone"])
+def test_what_a_killed_command_reports_is_not_its_end(stage: Stage, cmd: str) -> None:
+    def interrupt(cmd: str, machine: str) -> None:
+        assert stage.engine is not None
+        stage.engine.interrupt()
+
+    stage.scripted.before = interrupt
+    playbook = f"- {{hosts: all, tasks: [{{name: t, command: {cmd}}}]}}"
+    run = stage.run(playbook)
+    assert run.code == ExitCode.INTERRUPTED
+    assert run.ends() == []
+    stage.scripted.before = lambda cmd, machine: None
+    assert stage.run(playbook, done=recollect(run.events)).cmds() == [cmd]
+
+
 def test_an_interruption_ends_the_waiting_between_retries(stage: Stage) -> None:
     def interrupt(cmd: str, machine: str) -> None:
         assert stage.engine is not None
