@@ -33,8 +33,12 @@ _KINDS: Final = {
 _FORMAT: Final = "%f %u %g %s %Y %d %i %h\n%y\n%U\n%G"
 _ABSENT: Final = ("No such file or directory", "Not a directory")
 
+# In both scripts PIPE is ignored: when the link breaks, the shell's own word about it (`Terminated`) goes to
+# a broken pipe, and the signal would end the shell before it has cleaned up.
+
 _PUT: Final = """
 set -u
+trap '' PIPE
 path=$1 temporary=$2 mode=$3 owner=$4
 trap 'rm -f -- "$temporary"' EXIT
 trap 'exit 143' TERM HUP INT
@@ -53,6 +57,7 @@ sync -- "${path%/*}/" 2>/dev/null || sync
 # because a large tree may take longer than the grace before KILL.
 _PRIVATE: Final = """
 umask 077
+trap '' PIPE
 directory=$(mktemp -d "$1/sentraplay-XXXXXXXXXX") || exit 1
 remove() { trap '' TERM HUP INT; rm -rf -- "$directory"; }
 detached=$(command -v setsid)

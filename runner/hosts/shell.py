@@ -87,7 +87,7 @@ class Session:
             frames.feed(errors)
             if not errors or seen.count(prompt.encode()) > 1:
                 self.kill()
-                reason = "the password was not accepted" if errors else said(seen.replace(prompt.encode(), b""))
+                reason = "the password was not accepted" if errors else refusal(seen.replace(prompt.encode(), b""))
                 raise escalation_failed(self.host, self.user, reason)
             if not asked and prompt.encode() in seen:
                 asked = True
@@ -175,6 +175,13 @@ def said(stderr: bytes) -> str:
     return lines[-1] if lines else "no reason was given"
 
 
+def refusal(stderr: bytes) -> str:
+    """What sudo or su said, without the lecture before it and the notes about plugins after it."""
+    lines = [line.strip() for line in as_text(stderr).splitlines()]
+    own = [line for line in lines if line.startswith(("sudo:", "su:")) or "sudoers" in line]
+    return own[0] if own else said(stderr)
+
+
 def escalation_failed(host: str, user: str, reason: str) -> HostUnreachable:
     """The error for a sudo that refused."""
     return HostUnreachable(
@@ -188,7 +195,7 @@ def escalation_failed(host: str, user: str, reason: str) -> HostUnreachable:
 def no_shell(host: str, user: str, stderr: bytes) -> HostUnreachable:
     """The error for a shell that ended before it said anything."""
     if user:
-        return escalation_failed(host, user, said(stderr))
+        return escalation_failed(host, user, refusal(stderr))
     return HostUnreachable(
         f"no shell could be started: {said(stderr)}",
         where=host,

@@ -80,7 +80,8 @@ class SshWire:
 
     def ended(self, seconds: float) -> bool:
         """See Wire."""
-        return self._channel.status_event.wait(seconds)
+        # A channel that was closed without a status sets the event, too; the status is -1 then.
+        return self._channel.status_event.wait(seconds) and self._channel.exit_status >= 0
 
     def give_up(self) -> None:
         """See Wire."""
