@@ -88,11 +88,3 @@ def test_checked_on_a_finished_machine_it_would_change_nothing(stage: Stage, her
     checked = run(stage, here, tmp_path, check=True)
     assert checked.recap("a").changed == 0
     assert (checked.status("content"), checked.status("stat")) == (Status.OK, Status.OK)
-
-
-def test_a_failing_look_with_nothing_pending_is_a_failure_in_check_mode(
-    stage: Stage, here: Here, tmp_path: Path
-) -> None:
-    playbook = f"- {{hosts: all, tasks: [{{name: t, copy: {{content: x, dest: {tmp_path}/none/such}}}}]}}"
-    checked = stage.run(playbook, modules=MODULES, hosts=cast(Hosts, here), check=True)
-    assert checked.status("t") is Status.FAILED
