@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from runner.backup.identity import parse_id
+from runner.document import Document
 from runner.errors import VerificationFailed
-from runner.schema import schema, value_problems
+from runner.schema import problems
 
 FORMAT: Final = 1
 _NO_HASH: Final = "0" * 64
@@ -138,7 +139,7 @@ def from_json(data: bytes, where: str) -> Manifest:
         )
     if data != _sealed(plain):
         raise _damaged(where, "its content does not match its own sha256")
-    wrong = value_problems(schema("manifest.json"), plain, rendered=True)
+    wrong = problems("manifest.json", Document(plain, {}, {}, where))
     if wrong:
         raise _damaged(where, "; ".join(problem.message for problem in wrong))
     try:

@@ -16,6 +16,7 @@ from runner.errors import AlreadyExists, ObjectNotFound, RepositoryError, TaskFa
 from runner.hosts.local import open_local
 from runner.repositories.contract import Repository
 from runner.repositories.memory import MemoryRepository
+from tests.contracts.host_kinds import opened
 from tests.support.repositories import in_bucket, in_directory
 
 KINDS = ("memory", "directory", "directory over ssh", "s3")
@@ -32,13 +33,12 @@ def repository(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Repos
         host.close()
     elif request.param == "s3":
         store = request.getfixturevalue("object_store")
-        opened = in_bucket(store, store.create_bucket())
-        yield opened
-        opened.close()
+        bucket = in_bucket(store, store.create_bucket())
+        yield bucket
+        bucket.close()
     else:
-        host = request.getfixturevalue("ssh_host")
-        yield in_directory(host, tmp_path / "store")
-        host.close()
+        with opened(request.getfixturevalue("sshd").host()) as far:
+            yield in_directory(far, tmp_path / "store")
 
 
 def content(repository: Repository, key: str) -> bytes:

@@ -16,15 +16,17 @@ from typing import Any
 import pytest
 
 from runner.backup.transfer import at_hand, fetch, store
-from runner.errors import ObjectNotFound, RepositoryError, SentraPlayError, VerificationFailed
+from runner.errors import ConnectionLost, ObjectNotFound, RepositoryError, SentraPlayError, VerificationFailed
 from runner.hosts.contract import CommandFailed, Host, Pipeline, Script, command
 from runner.hosts.local import open_local
 from runner.repositories.contract import StoredObject, Transfer
+from tests.contracts.host_kinds import opened
 from tests.support.fulldisk import TinyDisk
 from tests.support.httpfaults import HttpFault, http_faults
 from tests.support.objectstore import ObjectStore
 from tests.support.proxy import Fault, FaultProxy
 from tests.support.repositories import SMALLEST_PART, in_bucket, in_directory
+from tests.support.sshd import SshServer
 from tests.support.workplace import wait_until
 
 pytestmark = pytest.mark.live
@@ -358,6 +360,40 @@ def a_part_is_there(store: ObjectStore, bucket: str) -> bool:
     client = store.client()
     (upload,) = client.list_multipart_uploads(Bucket=bucket)["Uploads"]
     return bool(client.list_parts(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"]).get("Parts"))
+
+
+@pytest.mark.parametrize("way", ["directory", "target", "relay"])
+def test_every_way_works_for_a_host_behind_ssh(
+    sshd: SshServer, object_store: ObjectStore, bucket: str, tmp_path: Path, way: str
+) -> None:
+    with opened(sshd.host()) as far:
+        repository: Any = in_directory(far, tmp_path / "store")
+        if way != "directory":
+            repository = in_bucket(object_store, bucket, transfer=Transfer(way))
+        transferred = store(far, producer(12_000_000), repository, KEY)
+        assert transferred.way == way
+        assert fetch(repository, transferred.stored, far, str(tmp_path / "fetched")) == way
+    assert hashlib.sha256((tmp_path / "fetched").read_bytes()).hexdigest() == transferred.stored.sha256
+
+
+def test_a_link_to_the_target_that_is_cut_leaves_nothing_that_counts(
+    sshd: SshServer, object_store: ObjectStore, bucket: str, fault_proxy: Callable[..., FaultProxy]
+) -> None:
+    reached = sshd.host()
+    proxy = fault_proxy((reached.address, reached.port))
+    repository = in_bucket(object_store, bucket)
+    with opened(reached, address=proxy.host, port=proxy.port, host_key=reached.host_key) as far:
+        cutter = threading.Thread(target=lambda: (wait_until("a part", part_begun, 60), proxy.cut_now()))
+
+        def part_begun() -> bool:
+            return bool(object_store.open_uploads(bucket)) and a_part_is_there(object_store, bucket)
+
+        cutter.start()
+        with pytest.raises(ConnectionLost):
+            store(far, ENDLESS, repository, KEY)
+        cutter.join()
+    wait_until("the parts to go", lambda: not list(Path("/dev/shm").glob("sentraplay-parts.*")), 30)
+    nothing_is_left(object_store, bucket)
 
 
 def running_with(text: str) -> bool:

@@ -16,12 +16,14 @@ Kind = Literal["answer", "lose the reply", "flip a byte", "expired"]
 
 @dataclass(slots=True)
 class HttpFault:
-    """What happens to requests of `method` that send or fetch a part or an object (`times` of them; None: all)."""
+    """What happens to requests of `method` (`times` of them; None: all); only to presigned ones unless told."""
 
     kind: Kind
     method: str = "PUT"
     status: int = 503
     times: int | None = None
+    presigned: bool = True
+    code: str = "SlowDown"
     hit: int = 0
 
 
@@ -54,7 +56,7 @@ class HttpFaultProxy:
         """The fault that hits this request, if one does."""
         with self._lock:
             fault = self.fault
-            if fault is None or method != fault.method or "X-Amz-Signature" not in path:
+            if fault is None or method != fault.method or fault.presigned != ("X-Amz-Signature" in path):
                 return None
             if fault.times is not None and fault.hit >= fault.times:
                 return None
@@ -83,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         fault = proxy.next_fault(self.command, self.path)
         if fault == "answer" and proxy.fault is not None:
-            return self.reply(proxy.fault.status, b"<Error><Code>SlowDown</Code></Error>")
+            return self.reply(proxy.fault.status, f"<Error><Code>{proxy.fault.code}</Code></Error>".encode())
         if fault == "expired":
             return self.reply(403, b"<Error><Code>AccessDenied</Code></Error>")
         if fault == "flip a byte" and body:

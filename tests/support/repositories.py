@@ -19,7 +19,7 @@ def in_directory(host: Host, path: Path | str) -> DirectoryRepository:
     return DirectoryRepository("directory", host, str(path))
 
 
-def in_bucket(store: ObjectStore, bucket: str, **changed: Any) -> S3Repository:
+def in_bucket(store: ObjectStore, bucket: str, /, **changed: Any) -> S3Repository:
     """One in a bucket, with the smallest parts; `changed` replaces settings."""
     settings: dict[str, Any] = {
         "bucket": bucket,
