@@ -123,7 +123,8 @@ class TaskFinished(Event):
     `exit_code` is that of the error a failed task ended with. `notified` holds the paths of handlers.
     `shared_with` are the other hosts of the batch that take over a `run_once` result. `to_rescue`: the task
     failed and an enclosing block's rescue section takes over. `partial`: in check mode, what `result`
-    does not hold is unknown, and so are the facts named in `unknown_facts`. `withheld`: this copy of the event had a secret masked or was censored by no_log.
+    does not hold is unknown, and so are the facts named in `unknown_facts`. `withheld`: this copy of the
+    event had a secret masked or was censored by no_log.
     """
 
     path: str

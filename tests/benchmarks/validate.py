@@ -25,7 +25,8 @@ KINDS = (
     "    - name: Command {n}\n      command:\n        argv: [echo, '{{{{ item }}}}']\n"
     "      loop: [a, b]\n      register: result_{n}\n      changed_when: result_{n}.rc == 0\n",
     "    - name: Directory {n}\n      file:\n        path: /srv/{n}\n        state: directory\n        mode: '0750'\n",
-    "    - name: Block {n}\n      block:\n        - name: Inner {n}\n          debug:\n            msg: hello {{{{ service }}}}\n"
+    "    - name: Block {n}\n      block:\n        - name: Inner {n}\n          debug:\n"
+    "            msg: hello {{{{ service }}}}\n"
     "      rescue:\n        - name: Rescue {n}\n          fail:\n            msg: gave up at {n}\n",
 )
 
