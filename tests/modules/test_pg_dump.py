@@ -11,7 +11,9 @@ import pytest
 from runner.errors import TaskFailed
 from runner.hosts.contract import Host
 from runner.hosts.local import open_local
+from runner.repositories.directory import DirectoryRepository
 from tests.modules.pg_bed import PgBench
+from tests.support.fulldisk import TinyDisk
 from tests.support.postgres import PostgresServer
 
 
@@ -133,6 +135,17 @@ def test_a_dump_that_fails_midway_leaves_nothing_that_looks_like_a_backup(bench:
         with pytest.raises(TaskFailed, match="row-level security"):
             bench.backup(name, server=bench.server.server(role), row_counts=counting)
     assert bench.files() == []
+
+
+def test_a_full_disk_in_the_middle_leaves_nothing_that_looks_like_a_backup(
+    bench: PgBench, host: Host, tiny_disk: TinyDisk
+) -> None:
+    bench.at.shelf.by_name["main"] = DirectoryRepository("main", host, str(tiny_disk.path))
+    with bench.server.disposable_database() as name:
+        bench.server.query(name, "CREATE TABLE t AS SELECT g, sha512(g::text::bytea) FROM generate_series(1, 80000) g")
+        with pytest.raises(TaskFailed, match="no space left"):
+            bench.backup(name)
+    assert [path for path in tiny_disk.path.rglob("*") if path.is_file()] == []
 
 
 def test_a_wrong_password_leaves_nothing(bench: PgBench) -> None:

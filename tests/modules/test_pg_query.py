@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import TaskFailed, VerificationFailed
+from runner.errors import TaskFailed, TimedOut, VerificationFailed
 from runner.hosts.contract import Host
 from runner.hosts.local import open_local
 from runner.modules.postgres.database import CannotConnect, Database, Execution, SqlFailed
@@ -244,3 +244,14 @@ def test_check_mode_knows_what_only_reads_and_nothing_else(bench: PgBench) -> No
     with bench.server.disposable_database() as name:
         assert bench.preview("pg_query", database=name, query="CREATE TABLE t (x int)").needed is None
         assert bench.server.query(name, "SELECT to_regclass('t')") == [(None,)]
+
+
+def test_a_statement_ends_with_the_tasks_time(bench: PgBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def over(seconds: float) -> None:
+        raise TimedOut("the task's time was over")
+
+    monkeypatch.setattr(bench.at, "sleep", over)
+    with pytest.raises(TimedOut):
+        bench.apply("pg_query", database="postgres", query="SELECT pg_sleep(60), 'the one that is ended'")
+    left = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE %s AND pid <> pg_backend_pid() AND state = 'active'"
+    assert bench.server.query("postgres", left, "%the one that is ended%") == [(0,)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from runner.hosts.contract import Host
 from runner.hosts.local import open_local
 from runner.modules.postgres import archive, marker, pg_restore, restoring, swap
 from tests.modules.pg_bed import PgBench
+from tests.support.fulldisk import TinyDisk
 from tests.support.postgres import PostgresServer
 from tests.support.scanner_data import contents
 
@@ -492,6 +495,52 @@ def test_a_swap_that_cannot_be_leaves_the_live_database_open(bench: PgBench, mon
             bench.restore(live)
         assert data(bench.server, live) == before
         assert open_to_all(bench.server, live)
+
+
+def test_a_swap_somebody_cancels_leaves_the_live_database_open(bench: PgBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    with database(bench.server) as live:
+        before = data(bench.server, live)
+        bench.backup(live)
+        real = swap.carried_over
+        stalled = "PERFORM pg_cancel_backend(pg_backend_pid())"
+        monkeypatch.setattr(swap, "carried_over", lambda target, source: [*real(target, source), stalled])
+        with pytest.raises(TaskFailed, match="not swapped: canceling"):
+            bench.restore(live)
+        assert data(bench.server, live) == before
+        assert open_to_all(bench.server, live)
+
+
+def test_a_full_disk_on_the_server_is_named_and_nothing_is_lost(
+    bench: PgBench,
+    own_postgres: Callable[..., PostgresServer],
+    tiny_disk: TinyDisk,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from runner.modules.postgres import catalog
+
+    place = tiny_disk.path / "space"
+    place.mkdir(mode=0o700)
+    shutil.chown(place, "postgres", "postgres")
+    server = own_postgres()
+    server.query("postgres", f"CREATE TABLESPACE tiny LOCATION '{place}'")
+    real = catalog.properties
+
+    def in_tiny(ask: catalog.Ask, name: str) -> catalog.Properties | None:
+        found = real(ask, name)
+        return found and replace(found, tablespace="tiny")
+
+    live = server.create_database(scans=2)
+    before = data(server, live)
+    with monkeypatch.context() as patch:
+        patch.setattr(catalog, "properties", in_tiny)
+        bench.backup(live, server=server.server())
+    tiny_disk.fill()
+    with pytest.raises(TaskFailed, match="No space left") as caught:
+        bench.restore(live, server=server.server())
+    assert "make room" in caught.value.hint
+    assert data(server, live) == before and open_to_all(server, live)
+    # It could not write its last checkpoint to that disk.
+    server.crash()
 
 
 def test_check_mode_says_what_it_would_do_and_does_nothing(bench: PgBench) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +25,7 @@ from runner.modules.postgres.database import (
 from runner.modules.postgres.hints import connect_hint, connect_reason, statement_hint
 from runner.modules.postgres.server import Server
 from runner.modules.postgres.values import TYPE_OF_OID, Rows, named
+from runner.modules.postgres.watch import Pause, Watch
 
 if TYPE_CHECKING:
     import psycopg
@@ -35,9 +39,11 @@ _KEEPALIVE: Final = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalive
 class TunnelledDatabase(Database):
     """Reached from the controller through `host.forward`; needs no program on the host."""
 
-    def __init__(self, host: Reader, server: Server, name: str) -> None:
+    def __init__(self, host: Reader, server: Server, name: str, pause: Pause | None = None) -> None:
+        """`pause` (`Acting.sleep`) says when the task's time is over; without it the server's time limits hold."""
         self._host = host
         self._server = server
+        self._pause = pause
         self.name = name
 
     def run(self, statements: Sequence[str], how: Execution = TRANSACTION) -> list[Rows]:
@@ -63,11 +69,20 @@ class TunnelledDatabase(Database):
                 session = psycopg.connect(**self._parameters(address, how))
             except psycopg.OperationalError as error:
                 raise self._cannot_connect(str(error)) from None
+            watch = None
+            if self._pause is not None and not how.to_the_end:
+                watch = Watch(self._pause, lambda: _cancel(session), lambda: _cut(session))
             try:
                 yield session
-            except psycopg.OperationalError as error:
+            except (psycopg.OperationalError, SqlFailed) as error:
+                if watch is not None and watch.reason is not None:
+                    raise watch.reason from None
+                if isinstance(error, SqlFailed):
+                    raise
                 raise self._failed(error, "the session with the server broke off") from None
             finally:
+                if watch is not None:
+                    watch.end()
                 session.close()
 
     def _target(self) -> TcpAddress | UnixAddress:
@@ -135,6 +150,21 @@ class _Held(Snapshot):
 
     def rows(self, statement: str) -> tuple[Mapping[str, object], ...]:
         return self._database._one(self._session, statement).rows
+
+
+def _cancel(session: psycopg.Connection[Any]) -> None:
+    import psycopg
+
+    with contextlib.suppress(psycopg.Error, OSError):
+        session.cancel_safe(timeout=5.0)
+
+
+def _cut(session: psycopg.Connection[Any]) -> None:
+    """The server does not answer any more: whoever waits for it reads the end of the connection."""
+    import psycopg
+
+    with contextlib.suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(session.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
 
 
 def _endpoint(address: TcpAddress | UnixAddress) -> dict[str, Any]:

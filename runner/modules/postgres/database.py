@@ -41,11 +41,15 @@ class SqlFailed(TaskFailed):
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """How statements run. `timeout` is seconds per statement, None is no limit but the task's own."""
+    """How statements run. `timeout` is seconds per statement, None is no limit but the task's own.
+
+    `to_the_end`: neither the task's deadline nor Ctrl-C cancels it, because half of it is worse than late.
+    """
 
     autocommit: bool = False
     read_only: bool = False
     timeout: float | None = None
+    to_the_end: bool = False
 
 
 TRANSACTION: Final = Execution()

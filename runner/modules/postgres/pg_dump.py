@@ -60,7 +60,7 @@ class PgDump:
         )
 
     def apply(self, at: Acting, args: PgDumpArgs) -> Outcome:
-        server = Postgres(at.host, args.server, at.host)
+        server = Postgres(at.host, args.server, at.host, pause=at.sleep)
         compression = choose(at.host, args.compression)
         made_by = Provenance(at.run.id, at.run.playbook, at.run.git_commit, __version__)
         repository = at.repositories.get(args.repository)

@@ -59,7 +59,7 @@ class PgQuery:
         return Change(None, f"{len(wanted)} statements in database {args.database!r}: what they change shows when run")
 
     def apply(self, at: Acting, args: PgQueryArgs) -> Outcome:
-        changed, data = _run(Postgres(at.host, args.server, at.host), args, _statements(at, args))
+        changed, data = _run(Postgres(at.host, args.server, at.host, pause=at.sleep), args, _statements(at, args))
         return Outcome(changed, data)
 
 

@@ -63,7 +63,7 @@ class PgRestore:
         return Change(True, f"would restore backup {dump.manifest.id} beside {args.database!r} and swap it in")
 
     def apply(self, at: Acting, args: PgRestoreArgs) -> Outcome:
-        server = Postgres(at.host, args.server, at.host)
+        server = Postgres(at.host, args.server, at.host, pause=at.sleep)
         if args.state == "rolled_back":
             return rollback.roll_back(server, args.database, at.run.id, seconds(args.keep_previous))
         repository, dump = _backup(at, args)

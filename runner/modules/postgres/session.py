@@ -11,6 +11,7 @@ from runner.modules.postgres.database import CannotConnect, Database
 from runner.modules.postgres.programs import Programs, Version, find_programs, fitting
 from runner.modules.postgres.psql import PsqlDatabase, Way
 from runner.modules.postgres.server import Server, conninfo
+from runner.modules.postgres.watch import Pause
 
 
 class Postgres:
@@ -23,9 +24,19 @@ class Postgres:
     """
 
     def __init__(
-        self, reader: Reader, server: Server, acting: Host | None = None, *, only: Programs | None = None
+        self,
+        reader: Reader,
+        server: Server,
+        acting: Host | None = None,
+        *,
+        pause: Pause | None = None,
+        only: Programs | None = None,
     ) -> None:
-        """With `only`, everything goes through these programs, SQL too: the server is within their reach alone."""
+        """`pause` is `Acting.sleep`, which knows the task's deadline.
+
+        With `only`, everything goes through these programs, SQL too: the server is within their reach alone.
+        """
+        self._pause = pause
         self.host = reader
         self.server = server
         self.acting = acting
@@ -40,7 +51,7 @@ class Postgres:
         """A database of the server, by its exact name; whether it exists shows when it is used."""
         if self._by_psql:
             return PsqlDatabase(Way(self.host, self.server, self._any_programs, self.acting), name)
-        return TunnelledDatabase(self.host, self.server, name)
+        return TunnelledDatabase(self.host, self.server, name, self._pause)
 
     def maintenance(self, other_than: str = "") -> Database:
         """A database to work from that is not `other_than` (none can be renamed from within)."""

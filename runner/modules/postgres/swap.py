@@ -20,7 +20,7 @@ from typing import Final
 from runner.errors import Refused
 from runner.modules.postgres import marker
 from runner.modules.postgres.catalog import Properties, Setting
-from runner.modules.postgres.database import AUTOCOMMIT, Database
+from runner.modules.postgres.database import AUTOCOMMIT, Database, Execution
 from runner.modules.postgres.sql import bind, identifier, literal
 
 # How often clients that keep coming back are thrown out before we give up; each rename waits five seconds.
@@ -41,7 +41,8 @@ BEGIN
       RETURN;
     EXCEPTION
       WHEN object_in_use THEN NULL;
-      WHEN OTHERS THEN
+      -- OTHERS leaves a cancelled query out.
+      WHEN query_canceled OR OTHERS THEN
         GET STACKED DIAGNOSTICS trouble = MESSAGE_TEXT, code = RETURNED_SQLSTATE;
         EXIT;
     END;
@@ -96,7 +97,7 @@ def exchange(database: Database, wanted: Exchange, before: Sequence[str] = ()) -
                 moves=";\n      ".join((*before, *_moves(wanted, present), "")),
             )
         ],
-        AUTOCOMMIT,
+        Execution(autocommit=True, to_the_end=True),
     )
 
 
