@@ -114,7 +114,6 @@ class Shell(Session):
         limit: int,
     ) -> Answer:
         """Run it to its end. Raises TimedOut, Interrupted, ConnectionLost, and TaskFailed for too much output."""
-        label = name_of(what)
         request = self._backlog + quoting.request(what, env, stdin, self.mark)
         self._backlog = ""
         outputs = tuple(
@@ -124,14 +123,14 @@ class Shell(Session):
         self.usable = False
         try:
             self.wire.send(request.encode("utf-8", "surrogateescape"), deadline)
-            self._collect(*outputs, deadline=deadline, what=label)
+            self._collect(*outputs, deadline=deadline)
         except DeadlineError:
-            raise timed_out(self.host, label, self.kill()) from None
-        except BrokenPipeError:
-            raise self.why_ended(label) from None
+            raise timed_out(self.host, name_of(what), self.kill()) from None
+        except (BrokenPipeError, EOFError):
+            raise self.why_ended(name_of(what)) from None
         except OutputLimitError:
             self.kill()
-            raise too_long(self.host, label, limit) from None
+            raise too_long(self.host, name_of(what), limit) from None
         except BaseException:
             self.kill()
             raise
@@ -145,7 +144,7 @@ class Shell(Session):
         self.wire.stop()
         self.wire.close()
 
-    def _collect(self, output: Frames, errors: Frames, *, deadline: float, what: str) -> None:
+    def _collect(self, output: Frames, errors: Frames, *, deadline: float) -> None:
         while not (output.ended and errors.ended):
             out, err = self.wire.receive(deadline)
             output.feed(out)
@@ -154,7 +153,7 @@ class Shell(Session):
                 if not output.greeted and not self.interrupted and not self.wire.link_lost:
                     self.kill()
                     raise no_shell(self.host, self.user, errors.content)
-                raise self.why_ended(what)
+                raise EOFError
 
 
 def new_mark() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
@@ -45,6 +46,8 @@ class Ssh:
 
         with self._lock:
             if self._files is None:
+                # Without a handler Python prints paramiko's errors on standard error; we raise our own.
+                logging.getLogger("paramiko").addHandler(logging.NullHandler())
                 self._files = SshFiles()
             return self._files
 

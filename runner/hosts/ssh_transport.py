@@ -77,9 +77,9 @@ class FastTransport(Transport):
 
     def cut(self) -> None:
         """End the link at once, whatever state it is in: everybody waiting on it wakes up."""
-        sock = self.sock
+        # Shut down, not closed: the thread that reads would meet a number that may be another file by then.
         with contextlib.suppress(OSError):
-            if isinstance(sock, socket.socket):
-                sock.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(OSError):
-            sock.close()
+            if isinstance(self.sock, socket.socket):
+                self.sock.shutdown(socket.SHUT_RDWR)
+            else:
+                self.sock.close()

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from runner.errors import TaskFailed
 from runner.hosts.contract import Become, Host
+from runner.hosts.ssh import Ssh
 from runner.hosts.ssh_settings import SshSettings
 from runner.inventory import Inventory, InventoryHost
 from runner.secret import Redactor, Secret
@@ -70,6 +71,8 @@ class InventoryHosts:
         self._redactor = redactor
         self._lock = threading.Lock()
         self._open: dict[str, Host] = {}
+        # One for all hosts: known_hosts, ssh_config and private keys are read once.
+        self._ssh = Ssh()
 
     def get(self, name: str) -> Host:
         """The host of that name; TaskFailed if the inventory has none or its variables cannot be used."""
@@ -115,8 +118,14 @@ class InventoryHosts:
         if kind == "local":
             return _local(name, connection)
         if kind == "ssh":
-            return _ssh(name, connection)
+            return self._reached_by_ssh(name, connection)
         raise TaskFailed(f"{name}: ansible_connection is {kind}", hint="hosts are reached by ssh or local")
+
+    def _reached_by_ssh(self, name: str, connection: Connection) -> Host:
+        for variable in NOT_SUPPORTED:
+            if connection.text(variable):
+                raise TaskFailed(f"{variable} is not supported", where=name, hint="use ssh_config_file, or proxy_jump")
+        return self._ssh.open(ssh_settings(name, connection))
 
 
 def _local(name: str, connection: Connection) -> Host:
@@ -124,15 +133,6 @@ def _local(name: str, connection: Connection) -> Host:
 
     timeout = connection.seconds("command_timeout")
     return open_local(name) if timeout is None else open_local(name, command_timeout=timeout)
-
-
-def _ssh(name: str, connection: Connection) -> Host:
-    for variable in NOT_SUPPORTED:
-        if connection.text(variable):
-            raise TaskFailed(f"{variable} is not supported", where=name, hint="use ssh_config_file, or proxy_jump")
-    from runner.hosts.ssh import open_ssh
-
-    return open_ssh(ssh_settings(name, connection))
 
 
 def ssh_settings(name: str, connection: Connection) -> SshSettings:
