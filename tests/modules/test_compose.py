@@ -37,9 +37,10 @@ class Stack:
         (self.machine.path(self.directory) / "docker-compose.yml").write_text(text)
 
     def arguments(self, more: Mapping[str, object]) -> dict[str, object]:
-        quick = {"project_src": self.directory, "stable_for": 1, "stop_timeout": 3, "wait_timeout": 20}
+        quick = {"stable_for": 1, "stop_timeout": 3, "wait_timeout": 20}
         # A program inside is not brought up, so that what is only for that stays out.
-        return {"project_src": self.directory, **more} if "exec" in more else {**quick, **more}
+        where = {"project_src": self.directory, "project_name": self.name}
+        return {**where, **more} if "exec" in more else {**where, **quick, **more}
 
     def preview(self, **more: object) -> Any:
         return self.bench.preview("compose", **self.arguments(more))
@@ -92,6 +93,13 @@ def test_services_come_up_once_and_anew_when_their_file_changes(stack: Stack) ->
     assert again.changed
     ids = [{one["service"]: one["id"] for one in result.data["containers"]} for result in (done, again)]
     assert ids[0]["db"] == ids[1]["db"] and ids[0]["api"] != ids[1]["api"]
+
+
+def test_the_name_of_the_directory_is_the_project_unless_said(stack: Stack) -> None:
+    stack.write({"api": {}})
+    done = stack.bench.apply("compose", project_src=stack.directory, stable_for=0)
+    assert done.data["project_name"] == stack.name
+    assert stack.preview().needed is False
 
 
 def test_one_service_comes_up_with_what_it_needs(stack: Stack) -> None:
@@ -220,7 +228,7 @@ def test_a_stack_started_under_another_name_is_warned_of_its_empty_volumes(stack
         ({"services": ["nobody"]}, "the compose file has no service nobody"),
         ({"project_src": "/srv/nowhere"}, "there is no directory /srv/nowhere"),
         ({"files": ["nowhere.yml"]}, "nowhere.yml"),
-        ({"exec": {"service": "api", "argv": ["true"]}}, "No container found"),
+        ({"exec": {"service": "api", "argv": ["true"]}}, "service api has no running container"),
     ],
 )
 def test_mistakes_are_said_in_words(stack: Stack, arguments: dict[str, Any], said: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from runner.hosts.contract import Reader
 from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.docker import actions
@@ -75,17 +76,17 @@ class Compose:
     def preview(self, at: Reading, args: ComposeArgs) -> Change:
         try:
             project = _project(at, args)
+            if args.exec is not None:
+                return _execution(at.host, project, args.exec).preview(at.host)
         except NotThereYet as missing:
             return unknown(missing)
-        if args.exec is not None:
-            return _execution(project, args.exec).preview(at.host)
         act = PLANNERS[args.state or "present"](at, project, args.options)
         return Change(act.needed, act.summary, data=_result(project.containers(at.host), args))
 
     def apply(self, at: Acting, args: ComposeArgs) -> Outcome:
         project = _project(at, args)
         if args.exec is not None:
-            return _execution(project, args.exec).run(at.host)
+            return _execution(at.host, project, args.exec).run(at.host)
         act = PLANNERS[args.state or "present"](at, project, args.options)
         before = project.containers(at.host)
         if act.warning:
@@ -109,7 +110,11 @@ def _project(at: Reading, args: ComposeArgs) -> ComposeProject:
     return ComposeProject(detect(at.host), directory, args.project_name, args.files)
 
 
-def _execution(project: ComposeProject, args: ExecArgs) -> Execution:
+def _execution(reader: Reader, project: ComposeProject, args: ExecArgs) -> Execution:
+    if not any(one.running for one in project.containers(reader, [args.service])):
+        raise NotThereYet(
+            f"service {args.service} has no running container", hint="start it first with `state: present`"
+        )
     return Execution(
         what=project.exec(args.service, *args.argv, user=args.user, workdir=args.workdir),
         shown=list(args.argv),

@@ -38,6 +38,7 @@ HINTS: Final[Mapping[str, str]] = {
     "permission denied": "this user may not talk to Docker: add `become: true`, or the user to the group `docker`",
     "cannot connect to the docker daemon": "Docker is not running on the host: start its service first",
     "couldn't connect to docker daemon": "Docker is not running on the host: start its service first",
+    "while fetching server api version": "Docker is not running on the host: start its service first",
     "no configuration file provided": "there is no compose file in `project_src`: name it in `files`",
     "can't find a suitable configuration file": "there is no compose file in `project_src`: name it in `files`",
     "no such service": "the compose file has no service of that name",
@@ -154,8 +155,10 @@ def checked(result: Result) -> Result:
         return result
     said = result.stderr.strip() or result.stdout.strip()
     lowered = said.lower()
+    # v1 meets some troubles with a Python traceback, of which the last line says something.
+    lines = said.splitlines()[-1 if "Traceback (" in said else -3 :]
     raise TaskFailed(
-        f"{' '.join(result.argv[:2])} ended with status {result.exit_code}: {' '.join(said.splitlines()[-3:])}",
+        f"{' '.join(result.argv[:2])} ended with status {result.exit_code}: {' '.join(lines)}",
         hint=next((hint for sign, hint in HINTS.items() if sign in lowered), ""),
         data={"rc": result.exit_code, "stdout": result.stdout, "stderr": result.stderr},
     )
