@@ -7,6 +7,7 @@ from pathlib import Path as FilePath
 
 from runner.document import Document, examine
 from runner.errors import Location, Problem
+from runner.localfiles import is_file
 from runner.plan.facts import FileVariables, PlayFacts
 from runner.plan.syntax import value_syntax_problems
 from runner.plan.texts import Text
@@ -58,7 +59,7 @@ class VariableFiles:
         if path in self._read:
             return self.documents.get(shown)
         self._read.add(path)
-        if not path.is_file():
+        if not is_file(path):
             self.problems.append(Problem(f"there is no file of variables {shown}", place, "check the path"))
             return None
         examined = examine(path)
@@ -85,7 +86,7 @@ def template_texts(seen: Seen, facts: PlayFacts) -> Iterator[Text]:
             continue
         directory = facts.world.directory
         for path in (directory / value, directory / "templates" / value):
-            if path.is_file():
+            if is_file(path):
                 yield from _content(path, seen)
                 break
 

@@ -9,6 +9,7 @@ from typing import Any
 from runner.document import Path
 from runner.errors import Location, Problem
 from runner.inventory import LOCALHOST
+from runner.localfiles import exists, expanded
 from runner.plan.facts import PlayFacts
 from runner.plan.texts import argument_place
 from runner.plan.tree import Step
@@ -102,9 +103,9 @@ def _repository_problem(name: str, place: Location, seen: Seen, facts: PlayFacts
 
 
 def _file_problem(name: str, kind: str, place: Location, directory: FilePath) -> Iterator[Problem]:
-    wanted = FilePath(name).expanduser()
+    wanted = expanded(name)
     places = (wanted,) if wanted.is_absolute() else (directory / wanted, directory / kind / wanted)
-    if not any(candidate.exists() for candidate in places):
+    if not any(exists(candidate) for candidate in places):
         looked = " and ".join(str(candidate) for candidate in places)
         yield Problem(f"there is no file '{name}' on the controller", place, f"looked for {looked}")
 

@@ -170,6 +170,7 @@ class _Walk:
     def _unknown(self, key: str, entry: dict[str, object], path: Path, kind: Kind, modules: frozenset[str]) -> None:
         message, hint = self._unknown_words(key, entry, kind, modules)
         self._on((*path, key), message, hint)
+        self.unusable.add((*path, key))
 
     def _unknown_words(
         self, key: str, entry: dict[str, object], kind: Kind, modules: frozenset[str]

@@ -101,7 +101,7 @@ def _found(validator: Validator, value: object, rendered: bool, noun: str) -> li
 
 def _leaves(error: ValidationError, rendered: bool) -> Iterator[ValidationError]:
     """The errors that really matter: of alternatives, those of the one that was meant."""
-    if not rendered and isinstance(error.instance, str) and holds_template(error.instance):
+    if not rendered and _may_become_right(error):
         return
     if error.validator not in ("anyOf", "oneOf") or not error.context:
         yield error
@@ -117,6 +117,12 @@ def _leaves(error: ValidationError, rendered: bool) -> Iterator[ValidationError]
         yield from fitting[0]
     else:
         yield error
+
+
+def _may_become_right(error: ValidationError) -> bool:
+    """Whether the value is a template where one may stand: `x-literal` says that it is never rendered."""
+    literal = isinstance(error.schema, Mapping) and error.schema.get("x-literal")
+    return isinstance(error.instance, str) and holds_template(error.instance) and not literal
 
 
 def _wrong_kind(leaf: ValidationError, whole: ValidationError) -> bool:

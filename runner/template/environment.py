@@ -21,12 +21,16 @@ from runner.template.lazy import names_a_secret
 
 
 class UndefinedAccessError(jinja2.UndefinedError):
-    """A template used something that does not exist; `name` was looked for in `owner` (None: the variables)."""
+    """A template used something that does not exist: `name` was looked for in `owner`, or among the variables.
 
-    def __init__(self, message: str, name: str | None, owner: object) -> None:
+    `name` is None if `message` says everything.
+    """
+
+    def __init__(self, message: str, name: object, owner: object, is_variable: bool) -> None:
         super().__init__(message)
         self.name = name
         self.owner = owner
+        self.is_variable = is_variable
 
 
 class Undefined(jinja2.StrictUndefined):
@@ -39,9 +43,9 @@ class Undefined(jinja2.StrictUndefined):
 
     def error(self) -> UndefinedAccessError:
         """What using it means."""
-        owner = None if self._undefined_obj is missing else self._undefined_obj
         name = None if self._undefined_hint else self._undefined_name
-        return UndefinedAccessError(self._undefined_message, name, owner)
+        owner = self._undefined_obj
+        return UndefinedAccessError(self._undefined_message, name, owner, is_variable=owner is missing)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

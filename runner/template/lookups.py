@@ -11,6 +11,7 @@ from typing import Any, Final
 from jinja2 import Undefined, pass_context
 from jinja2.runtime import Context
 
+from runner.localfiles import expanded, is_file
 from runner.suggestions import did_you_mean
 
 Lookup = Callable[[Context, Sequence[Path], str], object]
@@ -67,10 +68,10 @@ def _looked_up(
 
 def found_file(search_path: Sequence[Path], name: str) -> Path | None:
     """The file that `lookup('file', name)` reads, if there is one."""
-    wanted = Path(name).expanduser()
+    wanted = expanded(name)
     bases = [place for base in search_path for place in (base / "files", base)]
     places = [wanted] if wanted.is_absolute() else [base / wanted for base in bases]
-    return next((place for place in places if place.is_file()), None)
+    return next((place for place in places if is_file(place)), None)
 
 
 def _now(utc: bool = False, fmt: str | None = None) -> object:

@@ -237,8 +237,8 @@ def _finished(value: object) -> object:
 def _undefined(error: UndefinedAccessError, text: str, scope: Scope) -> UndefinedVariable:
     if error.name is None:
         return UndefinedVariable(str(error))
-    if error.owner is None:
-        hint = did_you_mean(error.name, scope, "define it in vars, the inventory or with -e, or use default()")
+    if error.is_variable:
+        hint = did_you_mean(str(error.name), scope, "define it in vars, the inventory or with -e, or use default()")
         return UndefinedVariable(f"'{error.name}' is undefined", hint=hint)
     message = f"there is no '{error.name}' in what '{shortened(text)}' reads it from"
     if not isinstance(error.owner, Mapping):
