@@ -81,7 +81,9 @@ class Session:
             try:
                 errors = self.wire.read_errors(until)
             except DeadlineError:
-                self.kill()
+                confirmed = self.kill()
+                if until == deadline:
+                    raise timed_out(self.host, f"becoming {self.user!r}", confirmed) from None
                 raise escalation_failed(self.host, self.user, "sudo did not answer") from None
             seen += errors
             frames.feed(errors)
