@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from typing import Final
 
 from paramiko import PKey
 from paramiko.ssh_exception import (
@@ -17,6 +18,8 @@ from paramiko.ssh_exception import (
 )
 
 from runner.errors import HostUnreachable
+
+_GREETING: Final = ("Error reading SSH protocol banner", "Indecipherable protocol version", "Invalid SSH banner")
 
 
 class UnknownHostKey(SSHException):
@@ -52,11 +55,12 @@ def unreachable(host: str, address: str, user: str, error: Exception) -> HostUnr
     """The error for the user, from what paramiko or the operating system raised."""
     if isinstance(error, HostUnreachable):
         return error
-    for kind, explain in _EXPLANATIONS:
-        if isinstance(error, kind):
-            message, why, hint = explain(error, address, user)
-            return HostUnreachable(message, where=host, why=why, hint=hint)
-    return HostUnreachable(f"cannot connect to {address}: {error or type(error).__name__}", where=host)
+    explain = next((told for kind, told in _EXPLANATIONS if isinstance(error, kind)), _unexplained)
+    # paramiko has no class of its own for this, only words.
+    if type(error) is SSHException and str(error).startswith(_GREETING):
+        explain = _no_greeting
+    message, why, hint = explain(error, address, user)
+    return HostUnreachable(message, where=host, why=why, hint=hint)
 
 
 Explanation = tuple[str, str, str]
@@ -131,6 +135,22 @@ def _too_slow(error: Exception, address: str, user: str) -> Explanation:
         f"{address} did not answer in time",
         "the host is down, or a firewall drops what is sent to it",
         "check the address and the network; connect_timeout sets how long to wait",
+    )
+
+
+def _no_greeting(error: Exception, address: str, user: str) -> Explanation:
+    return (
+        f"{address} took the connection but did not greet as an SSH server does",
+        "another program listens there, or the host is too busy or too broken to answer in time",
+        "check ansible_host and ansible_port, and sshd on the host; connect_timeout sets how long to wait",
+    )
+
+
+def _unexplained(error: Exception, address: str, user: str) -> Explanation:
+    return (
+        f"cannot connect to {address}: {error or type(error).__name__}",
+        "",
+        f"see what `ssh -v` says of {address}, and the log of sshd on the host",
     )
 
 
