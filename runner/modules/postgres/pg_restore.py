@@ -118,7 +118,13 @@ class _Restore:
         """The result again; rows are the recorded ones, which were compared before the swap."""
         counts = dict(self.dump.manifest.row_counts or {})
         keep_until = kept.marker.keep_until if kept and kept.marker else ""
-        proof = {"row_counts": counts, "rows": sum(counts.values()), "assertions": [], "roles_created": []}
+        proof = {
+            "row_counts": counts,
+            "rows": sum(counts.values()),
+            "assertions": [],
+            "roles_created": [],
+            "seconds": 0.0,
+        }
         return self._data(mark.replaced, keep_until, proof)
 
     def _check(self, known: Mapping[str, Marked]) -> None:

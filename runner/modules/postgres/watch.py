@@ -38,8 +38,11 @@ class Watch:
             except SentraPlayError as error:
                 self.reason = error
                 break
-        if self._over.is_set():
-            return
-        self._cancel()
-        if not self._over.wait(_GRACE):
-            self._cut()
+        # More than once: a cancel that arrives between two statements ends neither.
+        for _ in range(int(_GRACE / _INTERVAL)):
+            if self._over.is_set():
+                return
+            self._cancel()
+            if self._over.wait(_INTERVAL):
+                return
+        self._cut()
