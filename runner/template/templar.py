@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 from collections.abc import Callable, ItemsView, KeysView, Mapping, Sequence, Set, ValuesView
 from pathlib import Path
 from types import GeneratorType
@@ -46,6 +47,7 @@ _FAILURES: Final = (
     AttributeError,
     OSError,
     RecursionError,
+    re.error,
 )
 """What a template can raise by being wrong: its author's mistake, not a bug of ours."""
 
