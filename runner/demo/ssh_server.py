@@ -6,11 +6,16 @@ Commands run as the user who started it, as they do under a real server one logs
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import asyncssh
+
+CHUNK: Final = 65536
+LINGER: Final = 2.0
 
 
 class Server(asyncssh.SSHServer):
@@ -24,17 +29,39 @@ class Server(asyncssh.SSHServer):
 
 
 async def serve_process(process: asyncssh.SSHServerProcess[bytes]) -> None:
-    """Run one command with the channel's bytes as its standard streams."""
+    """Run one command with the channel's bytes as its standard streams, as sshd does without a terminal."""
     pipe = asyncio.subprocess.PIPE
     shell = ["/bin/sh", "-c", process.command] if process.command else ["/bin/sh"]
     child = await asyncio.create_subprocess_exec(*shell, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
-    await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
+    assert child.stdin and child.stdout and child.stderr
+    taking = asyncio.create_task(_take(process, child.stdin))
+    giving = asyncio.gather(_give(child.stdout, process.stdout), _give(child.stderr, process.stderr))
     status = await child.wait()
-    await process.stdout.drain()
+    # What the command left in the background may hold its streams open; its own words are all in the pipe by now.
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(giving, LINGER)
+    taking.cancel()
     if status < 0:
-        process.exit_with_signal("KILL")
+        process.exit_with_signal(signal.Signals(-status).name.removeprefix("SIG"))
     else:
         process.exit(status)
+
+
+async def _take(process: asyncssh.SSHServerProcess[bytes], sink: asyncio.StreamWriter) -> None:
+    """From the channel to the command; a lost link is the end of its input, which ends the command."""
+    with contextlib.suppress(asyncssh.Error, OSError):
+        while data := await process.stdin.read(CHUNK):
+            sink.write(data)
+            await sink.drain()
+    sink.close()
+
+
+async def _give(source: asyncio.StreamReader, sink: asyncssh.SSHWriter[bytes]) -> None:
+    """From the command to the channel; read to its end even if nobody listens any more."""
+    while data := await source.read(CHUNK):
+        with contextlib.suppress(asyncssh.Error, OSError):
+            sink.write(data)
+            await sink.drain()
 
 
 async def main() -> None:
