@@ -18,6 +18,8 @@ from runner.hosts.ssh_settings import SshSettings
 from runner.hosts.wire import DeadlineError, Wire, remaining
 
 if TYPE_CHECKING:
+    from paramiko import Channel
+
     from runner.hosts.ssh_connection import StrictConnection
     from runner.hosts.ssh_keys import SshFiles
     from runner.hosts.ssh_liveness import Liveness
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 # sshd drops connections at random while more than MaxStartups (10) are not authenticated yet.
 _TRIES: Final = 4
 _WINDOW: Final = 4 * 1024 * 1024
+# How long a refused session is asked for again, and how often.
+_PATIENCE: Final = 10.0
+_PAUSE: Final = 0.1
 
 
 class Ssh:
@@ -156,7 +161,7 @@ class _Link:
         from runner.hosts.ssh_wire import SshWire
 
         try:
-            channel = self.transport.open_session(window_size=_WINDOW, timeout=max(1, int(remaining(deadline))))
+            channel = self._session(deadline)
             channel.settimeout(remaining(deadline))
             channel.exec_command(f"exec {text}")
         except DeadlineError:
@@ -170,6 +175,19 @@ class _Link:
                 hint="look at MaxSessions and the log of sshd on the host",
             ) from error
         return SshWire(channel, self.liveness)
+
+    def _session(self, deadline: float) -> Channel:
+        """A session channel. One that was just closed here may still count there, so a refusal is not taken at once."""
+        from paramiko.ssh_exception import ChannelException
+
+        patience = min(deadline, time.monotonic() + _PATIENCE)
+        while True:
+            try:
+                return self.transport.open_session(window_size=_WINDOW, timeout=max(1, int(remaining(deadline))))
+            except ChannelException:
+                if time.monotonic() + _PAUSE > patience:
+                    raise
+                time.sleep(_PAUSE)
 
     def close(self) -> None:
         """Cut the link and let go of everything. Never waits for the peer."""

@@ -24,7 +24,9 @@ from runner.demo.keeper import is_running
 from runner.errors import ConnectionLost, HostUnreachable, Interrupted, SentraPlayError, TimedOut
 from runner.hosts.contract import Become, Pipeline, Script, TcpAddress, UnixAddress, command
 from runner.hosts.local import open_local
+from runner.hosts.ssh import SshLine
 from runner.hosts.ssh_connection import dial
+from runner.hosts.ssh_keys import SshFiles
 from runner.secret import Secret
 from tests.contracts.host_kinds import opened, settings
 from tests.support.accounts import Account
@@ -399,6 +401,21 @@ def test_more_callers_than_sessions_wait_for_their_turn(sshd: SshServer) -> None
         for thread in threads:
             thread.join(60)
         assert results == ["x\n"] * 25
+
+
+def test_a_session_that_still_counts_on_the_server_is_waited_for(sshd: SshServer) -> None:
+    line = SshLine(settings(sshd.host()), SshFiles)
+    wires = [line.start(["sh", "-c", "cat"], time.monotonic() + 20) for _ in range(10)]  # MaxSessions
+
+    def let_go() -> None:
+        for wire in wires:
+            wire.close()
+
+    threading.Timer(0.7, let_go).start()
+    started = time.monotonic()
+    line.start(["sh", "-c", "cat"], time.monotonic() + 20).close()
+    assert time.monotonic() - started > 0.5
+    line.close()
 
 
 def test_waiting_for_a_session_has_a_deadline(sshd: SshServer) -> None:
