@@ -184,7 +184,8 @@ class Reader(Protocol):
 
         Only this process's user can connect to it where the platform allows (a Unix socket in a 0700
         directory for a UnixAddress, with the file name it has on the host; loopback for a TcpAddress).
-        The tunnel itself changes nothing; what preview sends through it must only read.
+        The tunnel itself changes nothing; what preview sends through it must only read. A TaskFailed raised in
+        the context while the connection to the host is lost leaves it as ConnectionLost.
         """
         ...
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from runner.errors import ConnectionLost, HostUnreachable, TimedOut
+from runner.errors import ConnectionLost, HostUnreachable, TaskFailed, TimedOut
 from runner.hosts.contract import Host, TcpAddress, UnixAddress
 from runner.hosts.host import ShellHost
 from runner.hosts.quoting import words
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # sshd drops connections at random while more than MaxStartups (10) are not authenticated yet.
 _TRIES: Final = 4
 _WINDOW: Final = 4 * 1024 * 1024
+# Between the end of what a tunnel carries and the end of the link itself.
+_SETTLING: Final = 0.1
 # How long a refused session is asked for again, and how often.
 _PATIENCE: Final = 10.0
 _PAUSE: Final = 0.1
@@ -89,8 +91,16 @@ class SshLine:
         from runner.hosts.ssh_forward import forwarded
 
         link = self._connected(deadline)
-        with forwarded(link.transport, address, link.liveness) as local:
-            yield local
+        try:
+            with forwarded(link.transport, address, link.liveness) as local:
+                yield local
+        except TaskFailed as error:
+            if isinstance(error, TimedOut) or not link.gone(_SETTLING):
+                raise
+            # Whoever used the tunnel saw only its end.
+            raise ConnectionLost(
+                f"the connection was lost: {link.liveness.lost}", where=self._settings.name, why=error.message
+            ) from error
 
     def close(self) -> None:
         """See Line."""
@@ -153,6 +163,11 @@ class _Link:
     @property
     def alive(self) -> bool:
         return self.transport.is_active()
+
+    def gone(self, seconds: float) -> bool:
+        """Whether the link is lost, or known to be after at most `seconds`: its channels end a moment before it."""
+        self.transport.join(seconds)
+        return not self.alive
 
     def start(self, text: str, deadline: float) -> Wire:
         """Run sh text by the login shell."""
