@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, Final
 
 from runner.document import Document
 from runner.errors import Location, Severity
@@ -14,9 +14,13 @@ from runner.inventory import Inventory
 from runner.plan.model import MAGIC, RESCUE_MAGIC, STEADY_MAGIC, Options
 from runner.plan.tree import Step
 from runner.playbook import Play
-from runner.template import Templar, TemplateError, is_template
+from runner.template import Templar, TemplateError, Usage, is_template
 
 Variables = Mapping[str, Any]
+KeyPath = tuple[str, ...]
+
+_BROKEN: Final = Usage(frozenset(), frozenset(), frozenset(), steady=False)
+"""A template that cannot be read; that it cannot is reported elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,20 @@ class Reach:
     missing: frozenset[Missing] = frozenset()
     steady: bool = True
     names: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """From where one looks: a host, the variables of blocks and task, and the variables gone through so far.
+
+    `passing` are the names only the run knows; `simple`: there are no variables of blocks and task.
+    """
+
+    host: str
+    own: Variables
+    passing: frozenset[str]
+    simple: bool
+    through: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +102,7 @@ class PlayFacts:
         self.hosts = hosts
         self.files = files or FileVariables()
         self._base: dict[str, ChainMap[str, Any]] = {}
-        self._reaches: dict[tuple[str, str], Reach] = {}
+        self._reaches: dict[tuple[str, str, frozenset[KeyPath], KeyPath | None], Reach] = {}
         self._groups = {name: list(members) for name, members in world.inventory.groups.items()}
         self._passing = (world.set_by_run | (MAGIC - STEADY_MAGIC)) - world.options.extra_vars.keys()
 
@@ -104,11 +122,15 @@ class PlayFacts:
         passing = self._passing | step.loop_variables
         return passing | RESCUE_MAGIC if step.recovering else passing
 
-    def reach(self, names: Iterable[str], host: str, step: Step | None = None) -> Reach:
-        """What `names` lead to on a host, through variables whose values are templates."""
+    def reach(self, usage: Usage, host: str, step: Step | None = None, *, only: frozenset[str] | None = None) -> Reach:
+        """What a template leads to on a host, through variables whose values are templates.
+
+        With `only`, no more than these of its names count.
+        """
         own = step.own_vars if step else {}
-        passing = self.passing(step)
-        return _joined([self._reach_of(name, host, own, passing, ()) for name in names])
+        way = _Way(host, own, self.passing(step), simple=not own)
+        names = usage.names if only is None else usage.names & only
+        return _joined([self._reach_of(name, usage, way) for name in names])
 
     def place_of(self, name: str, host: str, step: Step | None = None) -> Location | None:
         """Where a variable gets the value that a host sees; None if that is no place in a file."""
@@ -163,52 +185,71 @@ class PlayFacts:
             "ansible_play_hosts_all": list(self.hosts),
         }
 
-    def _reach_of(
-        self, name: str, host: str, own: Variables, passing: frozenset[str], through: tuple[str, ...]
-    ) -> Reach:
-        if name in passing:
+    def _reach_of(self, name: str, usage: Usage, way: _Way) -> Reach:
+        if name in way.passing:
             return Reach(steady=False, names=frozenset({name}))
-        simple = not own and not through and passing == self._passing
-        if simple and (host, name) in self._reaches:
-            return self._reaches[host, name]
-        variables = self.variables(host, own)
+        paths = frozenset(path for path in usage.paths if path[0] == name)
+        key = (way.host, name, paths, usage.whole)
+        cacheable = way.simple and not way.through and way.passing == self._passing
+        if cacheable and key in self._reaches:
+            return self._reaches[key]
+        variables = self.variables(way.host, way.own)
         if name not in variables:
             return Reach(missing=frozenset({Missing(name)}), steady=False, names=frozenset({name}))
-        found = self._through(name, variables[name], host, own, passing, through)
-        if simple:
-            self._reaches[host, name] = found
+        found = self._through(name, variables[name], paths, usage.whole, way)
+        if cacheable:
+            self._reaches[key] = found
         return found
 
-    def _through(
-        self, name: str, value: object, host: str, own: Variables, passing: frozenset[str], through: tuple[str, ...]
-    ) -> Reach:
+    def _through(self, name: str, value: object, paths: frozenset[KeyPath], whole: KeyPath | None, way: _Way) -> Reach:
         here = Reach(names=frozenset({name}))
-        if name in through:
-            return self._again(name, host, own, through)
         if not is_template(value):
             return here
-        try:
-            usages = self.world.templar.usages(value)
-        except TemplateError:
-            return Reach(steady=False, names=here.names)
+        if name in way.through:
+            return self._again(name, way)
+        read = [_read(value, path[1:], path == whole) for path in paths] or [None]
+        certain = None not in read
         found = [here]
-        for usage in usages:
-            lacking = (lookup for lookup in usage.lookups if self.world.templar.lacks(*lookup))
-            found.append(Reach(frozenset(Missing(what, name, kind) for kind, what in lacking), usage.steady))
-            for needed in usage.names:
-                reach = self._reach_of(needed, host, own, passing, (*through, name))
-                missing = reach.missing if needed in usage.certain else frozenset()
-                gaps = frozenset(Missing(gap.name, gap.needed_by or name, gap.kind) for gap in missing)
-                found.append(Reach(gaps, reach.steady or (needed not in usage.required), reach.names))
+        for usage in self._usages([part for part in read if part is not None] if certain else value):
+            found.append(self._beyond(name, usage, certain, way))
         return _joined(found)
 
-    def _again(self, name: str, host: str, own: Variables, through: tuple[str, ...]) -> Reach:
+    def _usages(self, value: object) -> list[Usage]:
+        try:
+            return self.world.templar.usages(value)
+        except TemplateError:
+            return [_BROKEN]
+
+    def _beyond(self, name: str, usage: Usage, certain: bool, way: _Way) -> Reach:
+        """What one template of the variable `name` leads to; `certain`: it is rendered whenever `name` is read."""
+        lacking = (lookup for lookup in usage.lookups if certain and self.world.templar.lacks(*lookup))
+        found = [Reach(frozenset(Missing(what, name, kind) for kind, what in lacking), usage.steady)]
+        inside = replace(way, through=(*way.through, name))
+        for needed in usage.names:
+            reach = self._reach_of(needed, usage, inside)
+            missing = reach.missing if certain and needed in usage.certain else frozenset()
+            gaps = frozenset(Missing(gap.name, gap.needed_by or name, gap.kind) for gap in missing)
+            found.append(Reach(gaps, reach.steady or needed not in usage.required, reach.names))
+        return _joined(found)
+
+    def _again(self, name: str, way: _Way) -> Reach:
         """A name that was met on the way to it: a circle, if every value on the way is needed as a whole."""
-        way = through[through.index(name) :]
-        variables = self.variables(host, own)
-        if all(isinstance(variables[step], str) for step in way):
-            return Reach(frozenset({Missing(name, way[-1], "circle")}), False, frozenset({name}))
+        circle = way.through[way.through.index(name) :]
+        variables = self.variables(way.host, way.own)
+        if all(isinstance(variables[step], str) for step in circle):
+            return Reach(frozenset({Missing(name, circle[-1], "circle")}), False, frozenset({name}))
         return Reach(steady=False, names=frozenset({name}))
+
+
+def _read(value: object, keys: KeyPath, as_it_is: bool) -> object:
+    """The part of a variable's value that `keys` read, if all its templates will be rendered; else None."""
+    for key in keys:
+        if isinstance(value, str):
+            return value
+        if not isinstance(value, Mapping) or key not in value:
+            return None
+        value = value[key]
+    return value if as_it_is or isinstance(value, str) or not is_template(value) else None
 
 
 def names_set_by(document: Document) -> frozenset[str]:

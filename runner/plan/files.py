@@ -47,7 +47,7 @@ class VariableFiles:
         for host in facts.hosts:
             try:
                 usage = templar.usages(name)[0]
-                if not (usage.steady and facts.reach(usage.names, host).steady):
+                if not (usage.steady and facts.reach(usage, host).steady):
                     return None
                 found[facts.world.directory / templar.render_text(name, facts.variables(host))] = None
             except TemplateError:

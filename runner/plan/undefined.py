@@ -14,7 +14,7 @@ from runner.plan.tree import Step
 from runner.plan.verdicts import guarded, verdict
 from runner.schema import schema
 from runner.suggestions import did_you_mean, some
-from runner.template import TemplateError, Usage
+from runner.template import TemplateError, Usage, usage_of
 
 _NOT_HERE = frozenset({"vars", "repositories", "hosts", "vars_files"})
 """Parts whose templates are rendered elsewhere, or only when somebody reads them."""
@@ -48,7 +48,7 @@ def connection_problems(facts: PlayFacts) -> Iterator[Problem]:
     for host in facts.hosts:
         for name in sorted(known & facts.variables(host).keys()):
             place = facts.place_of(name, host)
-            for gap in facts.reach([name], host).missing:
+            for gap in facts.reach(usage_of(name), host).missing:
                 if place is not None:
                     yield _gap_problem(gap, place, facts, None)
 
@@ -66,7 +66,7 @@ def _problems(text: Text, usage: Usage, step: Step, facts: PlayFacts) -> Iterato
     lacking: dict[Missing, list[str]] = {}
     gone = {Missing(what, kind=kind) for kind, what in usage.lookups if facts.world.templar.lacks(kind, what)}
     for host in facts.hosts:
-        for gap in gone | facts.reach(needed, host, step).missing:
+        for gap in gone | facts.reach(usage, host, step, only=needed).missing:
             lacking.setdefault(gap, []).append(host)
     for gap, hosts in lacking.items():
         decided = _decided(gap, hosts, text, usage, step, facts)

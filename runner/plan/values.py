@@ -99,7 +99,7 @@ class Rendering:
             usage = templar.usages(text)[0]
         except TemplateError:
             return text
-        reach = self.facts.reach(usage.names, host, step)
+        reach = self.facts.reach(usage, host, step)
         if not usage.steady or not reach.steady:
             return text
         try:

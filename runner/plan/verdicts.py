@@ -51,7 +51,7 @@ def _held(condition: str | bool, step: Step, host: str, facts: PlayFacts) -> boo
     usage = _usage(condition, templar)
     if usage is None or not usage.steady:
         return None
-    reach = facts.reach(usage.names, host, step)
+    reach = facts.reach(usage, host, step)
     undefined = {gap.name for gap in reach.missing}
     if not reach.steady and not undefined <= usage.guarded:
         return None

@@ -39,7 +39,8 @@ class Usage:
     asked for with `default` or `is defined`. `certain`: those of them that are read whichever way the
     template's own conditions go. `steady`: whether equal variables always give an equal value.
     `lookups`: those with a constant argument, as (kind, argument), that have no `default`. `lines`: where in
-    the text each name stands first, from 1.
+    the text each name stands first, from 1. `paths`: how the certain names are read, each with the constant
+    keys behind it; `whole` is the path of which the template gives the value as it is.
     """
 
     names: frozenset[str]
@@ -48,11 +49,19 @@ class Usage:
     steady: bool
     lookups: tuple[tuple[str, str], ...] = ()
     lines: Mapping[str, int] = field(default_factory=dict)
+    paths: frozenset[tuple[str, ...]] = frozenset()
+    whole: tuple[str, ...] | None = None
 
     @property
     def guarded(self) -> frozenset[str]:
         """Names that may be undefined without harm."""
         return self.names - self.required
+
+
+def usage_of(name: str) -> Usage:
+    """What `{{ name }}` uses."""
+    names = frozenset({name})
+    return Usage(names, names, names, steady=True, paths=frozenset({(name,)}), whole=(name,))
 
 
 def is_filled_text(text: str) -> bool:
@@ -112,7 +121,11 @@ class Analyst:
                 return None
             lines.setdefault(found[1], text.count("\n", 0, found.start()) + 1)
         names = frozenset(lines) - self._environment.globals.keys()
-        return Usage(names, names, names, steady=True, lines=lines)
+        rest = _SIMPLE.sub("", text, count=1)
+        whole = (next(iter(lines)),) if lines and not rest else None
+        return Usage(
+            names, names, names, steady=True, lines=lines, paths=frozenset((name,) for name in names), whole=whole
+        )
 
     def _usage(self, tree: nodes.Template, survey: Survey) -> Usage:
         names = frozenset(survey.lines)
@@ -127,6 +140,8 @@ class Analyst:
             steady=survey.steady,
             lookups=tuple(sorted(survey.lookups - survey.optional_lookups)),
             lines=survey.lines,
+            paths=frozenset(path for path in survey.paths if path[0] in required),
+            whole=_sole_path(tree),
         )
 
 
@@ -138,6 +153,7 @@ class Survey:
         self.unknown: TemplateError | None = None
         self.lines: dict[str, int] = {}
         self.certain: set[str] = set()
+        self.paths: set[tuple[str, ...]] = set()
         self.guarded: set[str] = set()
         self.lookups: set[tuple[str, str]] = set()
         self.optional_lookups: set[tuple[str, str]] = set()
@@ -148,9 +164,12 @@ class Survey:
         if node is None:
             return
         if isinstance(node, nodes.Name):
-            self._name(node, certain, guarded)
+            self._name(node, certain, guarded, ())
         elif isinstance(node, (nodes.Filter, nodes.Test)):
             self._filter_or_test(node, certain, guarded)
+        elif path := _path_of(node):
+            base, *keys = path
+            self._name(base, certain, guarded, tuple(keys))
         else:
             if isinstance(node, nodes.Call):
                 self._call(node, guarded)
@@ -160,12 +179,13 @@ class Survey:
             for child in node.iter_child_nodes():
                 self.visit(child, certain and (first is None or child is first), guarded)
 
-    def _name(self, node: nodes.Name, certain: bool, guarded: bool) -> None:
+    def _name(self, node: nodes.Name, certain: bool, guarded: bool, keys: tuple[str, ...]) -> None:
         self.lines.setdefault(node.name, node.lineno)
         if guarded:
             self.guarded.add(node.name)
         elif certain:
             self.certain.add(node.name)
+            self.paths.add((node.name, *keys))
         if node.name in _UNSTEADY_CALLS:
             self.steady = False
 
@@ -193,6 +213,31 @@ class Survey:
             self.unknown = TemplateError(f"there is no lookup '{constants[0]}'", hint=hint, line=node.lineno)
         if len(constants) == 2 and isinstance(constants[1], str) and not node.kwargs:
             (self.optional_lookups if guarded else self.lookups).add((constants[0], constants[1]))
+
+
+def _path_of(node: nodes.Node) -> tuple[nodes.Name, *tuple[str, ...]] | None:
+    """The name and the constant keys of `name.key['key']`; None for anything else."""
+    keys: list[str] = []
+    while isinstance(node, (nodes.Getattr, nodes.Getitem)):
+        if isinstance(node, nodes.Getattr):
+            keys.append(node.attr)
+        elif isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
+            keys.append(node.arg.value)
+        else:
+            return None
+        node = node.node
+    return (node, *reversed(keys)) if isinstance(node, nodes.Name) and keys else None
+
+
+def _sole_path(tree: nodes.Template) -> tuple[str, ...] | None:
+    """The path whose value the template is, if it is nothing but that."""
+    if len(tree.body) != 1 or not isinstance(tree.body[0], nodes.Output) or len(tree.body[0].nodes) != 1:
+        return None
+    only = tree.body[0].nodes[0]
+    if isinstance(only, nodes.Name):
+        return (only.name,)
+    path = _path_of(only)
+    return (path[0].name, *path[1:]) if path else None
 
 
 def _read_first(node: nodes.Node) -> nodes.Node | None:

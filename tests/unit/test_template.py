@@ -161,8 +161,17 @@ def test_whatever_goes_wrong_in_a_template_is_a_template_error(templar: Templar,
         templar.render(template, {})
 
 
-@pytest.mark.parametrize(("condition", "holds"), [("n == 7", True), ("n > 8", False),
-                                                 ("gone is defined", False), (True, True), (False, False), ("not gone is defined", True)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ("n == 7", True),
+        ("n > 8", False),
+        ("gone is defined", False),
+        (True, True),
+        (False, False),
+        ("not gone is defined", True),
+    ],
+)
 def test_a_condition_holds_or_not(templar: Templar, condition: str | bool, holds: bool) -> None:
     assert templar.condition(condition, {"n": 7}) is holds
 
