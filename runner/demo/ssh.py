@@ -9,11 +9,12 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from runner.demo.place import NEW, OLD, Place, answers, free_port, wait_until
 from runner.errors import UsageError
 
+Kind = Literal["auto", "openssh", "asyncssh"]
 ADDRESSES: Final = (OLD, NEW)
 
 CONFIG: Final = """
@@ -44,14 +45,17 @@ class SshServer:
     host_key: str
 
 
-def start_ssh(place: Place) -> SshServer:
-    """A server on loopback that lets exactly one new key in, as the user who started the demo."""
+def start_ssh(place: Place, kind: Kind = "auto") -> SshServer:
+    """A server on loopback that lets exactly one new key in, as the user who started the demo.
+
+    `kind` "auto" is OpenSSH's if this machine has it; UsageError if it is asked for and there is none.
+    """
+    daemon = _find_openssh(kind)
     folder = place.path / "ssh"
     folder.mkdir(mode=0o700)
     host_key = _make_key(folder / "host_key")
     (folder / "authorized_keys").write_text(_make_key(folder / "client_key") + "\n")
     port = free_port(OLD)
-    daemon = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin:" + os.environ["PATH"])
     if daemon:
         _start_openssh(place, daemon, folder, port)
     else:
@@ -59,8 +63,16 @@ def start_ssh(place: Place) -> SshServer:
         place.start(argv, "ssh.log")
     ready = lambda: all(answers(address, port) for address in ADDRESSES)  # noqa: E731  (one use, one line)
     wait_until("The SSH server", ready, place.path / "ssh.log")
-    kind = "OpenSSH" if daemon else "asyncssh"
-    return SshServer(kind, port, getpass.getuser(), folder / "client_key", host_key)
+    return SshServer("OpenSSH" if daemon else "asyncssh", port, getpass.getuser(), folder / "client_key", host_key)
+
+
+def _find_openssh(kind: Kind) -> str | None:
+    if kind == "asyncssh":
+        return None
+    found = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin:" + os.environ["PATH"])
+    if kind == "openssh" and found is None:
+        raise UsageError("There is no sshd on this machine.", hint="Install OpenSSH's server, or take asyncssh.")
+    return found
 
 
 def _start_openssh(place: Place, daemon: str, folder: Path, port: int) -> None:

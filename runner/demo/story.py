@@ -17,7 +17,7 @@ from runner.demo.database import Cluster, create_cluster, programs
 from runner.demo.inventory import Setting, inventory, secrets
 from runner.demo.place import NEW, OLD, Place, free_port, open_place
 from runner.demo.service import HEALTH, fill_database, health_page, write_files
-from runner.demo.ssh import SshServer, start_ssh
+from runner.demo.ssh import Kind, SshServer, start_ssh
 from runner.demo.store import Store, start_store
 from runner.errors import ExitCode
 from runner.schema import data_dir
@@ -37,8 +37,8 @@ class Stage:
     health_port: int
 
 
-def run_demo(say: Say) -> int:
-    """Show the whole story; everything started is gone afterwards, however it ends.
+def run_demo(say: Say, ssh_server: Kind = "auto") -> int:
+    """Show the whole story through that SSH server; everything started is gone afterwards, however it ends.
 
     Returns 0 if what came back equals what was lost, else the exit code of the playbook that failed.
     """
@@ -46,7 +46,7 @@ def run_demo(say: Say) -> int:
     try:
         say("Starting a database, an SSH server and an object store on this machine's loopback …")
         root = place.folder("srv") / "sentrascan"
-        stage = Stage(place, programs(place), start_ssh(place), start_store(place), root, free_port(NEW))
+        stage = Stage(place, programs(place), start_ssh(place, ssh_server), start_store(place), root, free_port(NEW))
         say(f"  PostgreSQL 16 (embedded), {stage.ssh.kind} on {OLD} and {NEW}, S3 on 127.0.0.1")
         return _tell(stage, say)
     finally:
