@@ -180,7 +180,36 @@ def test_json_that_is_none_is_not_invented(bench: Bench, web: Web) -> None:
     assert "is not" in str(done.data["msg"])
 
 
-def test_a_host_without_curl_is_said_so(bench: Bench, tmp_path: Path) -> None:
+@pytest.fixture
+def bare(bench: Bench, tmp_path: Path) -> Bench:
+    """The bench on a host that has no curl, and no other program either."""
     bench.at.host = bench.at.host.view(env={"PATH": str(tmp_path)})
-    with pytest.raises(TaskFailed, match="the host has no curl"):
-        bench.apply("uri", url="http://127.0.0.1:1/x")
+    return bench
+
+
+def test_without_curl_a_tunnel_carries_the_request(bare: Bench, web: Web) -> None:
+    done = bare.apply("uri", url=f"{web.address}/json", headers={"X-Mine": "1"}, return_content=True)
+    assert (done.data["status"], done.data["json"]) == (200, {"status": "ok", "rows": 3})
+    assert done.data["x_twice"] == "a, b"
+    assert web.seen[0][2]["X-Mine"] == "1"
+
+
+def test_without_curl_a_redirection_is_followed_and_a_body_sent(bare: Bench, web: Web) -> None:
+    moved = bare.apply("uri", url=f"{web.address}/moved")
+    assert moved.data["redirected"] is True and moved.data["url"] == f"{web.address}/json"
+    bare.apply("uri", url=f"{web.address}/x", method="POST", body={"a": 1}, body_format="json", user="u", password="p")
+    method, _, headers, body = web.seen[-1]
+    assert (method, json.loads(body), headers["Content-Type"]) == ("POST", {"a": 1}, "application/json")
+    assert headers["Authorization"] == "Basic dTpw"
+
+
+def test_without_curl_an_answer_that_never_comes_is_a_failure_in_time(bare: Bench, web: Web) -> None:
+    with pytest.raises(TaskFailed, match="-1 and not"):
+        bare.apply("uri", url=f"{web.address}/slow", timeout=0.5)
+    with pytest.raises(TaskFailed, match="-1 and not"):
+        bare.apply("uri", url="http://127.0.0.1:1/x")
+
+
+def test_without_curl_a_certificate_authority_on_the_host_cannot_be_used(bare: Bench) -> None:
+    with pytest.raises(TaskFailed, match="has no curl"):
+        bare.apply("uri", url="https://127.0.0.1:1/x", ca_path="/etc/ssl/own.pem")

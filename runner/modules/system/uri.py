@@ -12,6 +12,7 @@ from runner.errors import TaskFailed
 from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.system.curl import Request, Response, send
+from runner.modules.system.tunnel import send_through
 from runner.secret import Secret
 from runner.units import human_seconds, seconds
 
@@ -49,9 +50,8 @@ class Uri:
         return Change(None, f"sends {args.method.upper()} {args.url}")
 
     def apply(self, at: Acting, args: UriArgs) -> Outcome:
-        response = send(at.host, _request(args))
-        if response is None:
-            raise TaskFailed("the host has no curl", hint="install curl on the host, or use `wait_for` with a port")
+        request = _request(args)
+        response = send(at.host, request) or send_through(at.host, request)
         data = _data(args, response)
         if response.status not in args.status_code:
             raise _unexpected(args, response, data)
