@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from runner.errors import Problem
-from runner.plan.facts import PlayFacts, World
+from runner.plan.facts import PlayFacts
 from runner.plan.files import VariableFiles, template_texts
 from runner.plan.references import handler_problems, reference_problems, repository_problems
 from runner.plan.syntax import syntax_problems, text_problems
@@ -14,6 +14,7 @@ from runner.plan.texts import Text
 from runner.plan.tree import steps
 from runner.plan.undefined import connection_problems, undefined_problems
 from runner.plan.values import Rendering, value_problems_of
+from runner.plan.world import World
 from runner.playbook import Play
 
 

@@ -1,23 +1,20 @@
-"""What is known before the run: every variable each host has, and which of them the run itself may set."""
+"""What is known before the run: what templates lead to through variables, and what is missing on the way."""
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path as FilePath
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
 
-from runner.document import Document
-from runner.errors import Location, Severity
-from runner.inventory import Inventory
-from runner.plan.model import MAGIC, RESCUE_MAGIC, STEADY_MAGIC, Options
 from runner.plan.tree import Step
+from runner.plan.variables import PlayVariables, Variables
+from runner.plan.world import FileVariables, World
 from runner.playbook import Play
-from runner.template import Templar, TemplateError, Usage, is_template
+from runner.template import TemplateError, Usage, is_template
 
-Variables = Mapping[str, Any]
 KeyPath = tuple[str, ...]
+
+_DIFFERENT_ON_EVERY_HOST: Final = ("inventory_hostname", "inventory_hostname_short", "group_names")
 
 _BROKEN: Final = Usage(frozenset(), frozenset(), frozenset(), steady=False)
 """A template that cannot be read; that it cannot is reported elsewhere."""
@@ -59,68 +56,23 @@ class _Way:
     through: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class World:
-    """What all plays of a playbook share. `set_by_run`: names a task may set (register, set_fact)."""
-
-    document: Document
-    inventory: Inventory
-    options: Options
-    templar: Templar
-    set_by_run: frozenset[str]
-    has_inventory: bool = True
-    """False while a playbook is checked alone: then `inventory` is empty and says nothing."""
-    without_environment: Severity = Severity.ERROR
-    """What it is when an environment variable is not set that will be needed."""
-
-    @property
-    def directory(self) -> FilePath:
-        """The playbook's directory."""
-        return FilePath(self.document.file).parent
-
-
-@dataclass(frozen=True, slots=True)
-class FileVariables:
-    """The variables of a play's `vars_files`, each with its document.
-
-    `complete` is false if the name of one is not known before the run: then any variable may exist.
-    """
-
-    values: Mapping[str, tuple[Any, Document]] = field(default_factory=dict)
-    complete: bool = True
-
-
-class PlayFacts:
-    """The variables of one play's hosts, as far as they are known before the run."""
+class PlayFacts(PlayVariables):
+    """The variables of one play's hosts, and what is at the end of every template."""
 
     def __init__(
         self, world: World, play: Play, index: int, hosts: tuple[str, ...], files: FileVariables | None = None
     ) -> None:
-        self.world = world
-        self.play = play
-        self.index = index
-        self.hosts = hosts
-        self.files = files or FileVariables()
-        self._base: dict[str, ChainMap[str, Any]] = {}
+        super().__init__(world, play, index, hosts, files)
         self._reaches: dict[tuple[str, str, frozenset[KeyPath], KeyPath | None], Reach] = {}
-        self._groups = {name: list(members) for name, members in world.inventory.groups.items()}
-        self._passing = (world.set_by_run | (MAGIC - STEADY_MAGIC)) - world.options.extra_vars.keys()
+        self._uniform: dict[str, bool] = dict.fromkeys(_DIFFERENT_ON_EVERY_HOST, False)
 
-    def variables(self, host: str, own: Variables | None = None) -> Mapping[str, Any]:
-        """Raw variables of a host that are known now; `own` are those of blocks and task."""
-        base = self._base.get(host)
-        if base is None:
-            base = self._base[host] = self._layers(host)
-        if not own:
-            return base
-        return ChainMap(*base.maps[:2], dict(own), *base.maps[2:])
-
-    def passing(self, step: Step | None) -> frozenset[str]:
-        """Names whose value only the run knows."""
-        if step is None:
-            return self._passing
-        passing = self._passing | step.loop_variables
-        return passing | RESCUE_MAGIC if step.recovering else passing
+    def alike(self, names: frozenset[str], step: Step | None = None) -> tuple[tuple[str, ...], ...]:
+        """The hosts of the play in groups that see the same values for `names`, so that one can stand for all."""
+        own = step.own_vars if step else {}
+        wanted = (names - own.keys()) | (self._names(own) if names & own.keys() else frozenset())
+        if all(self._is_uniform(name) for name in wanted):
+            return (self.hosts,) if self.hosts else ()
+        return tuple((host,) for host in self.hosts)
 
     def reach(self, usage: Usage, host: str, step: Step | None = None, *, only: frozenset[str] | None = None) -> Reach:
         """What a template leads to on a host, through variables whose values are templates.
@@ -132,58 +84,19 @@ class PlayFacts:
         names = usage.names if only is None else usage.names & only
         return _joined([self._reach_of(name, usage, way) for name in names])
 
-    def place_of(self, name: str, host: str, step: Step | None = None) -> Location | None:
-        """Where a variable gets the value that a host sees; None if that is no place in a file."""
-        if name in self.world.options.extra_vars:
-            return None
-        for raw, at in reversed(step.levels) if step else ():
-            if name in (raw.get("vars") or {}):
-                return self.world.document.at((*at, "vars", name))
-        if name in self.files.values:
-            return self.files.values[name][1].at((name,))
-        if name in self.play.keywords.vars:
-            return self.world.document.at((self.index, "vars", name))
-        known = self.world.inventory.hosts.get(host)
-        return known.at(name) if known else None
+    def _is_uniform(self, name: str) -> bool:
+        """Whether all hosts of the play see the same value, as far as it is known."""
+        known = self._uniform.get(name)
+        if known is None:
+            self._uniform[name] = True
+            values = [self.variables(host).get(name, self) for host in self.hosts]
+            known = all(value is values[0] or value == values[0] for value in values)
+            known = known and all(self._is_uniform(inner) for inner in self._names(values[0] if values else None))
+            self._uniform[name] = known
+        return known
 
-    def all_names(self, step: Step | None = None) -> frozenset[str]:
-        """Every name that exists for some host of the play, for suggestions."""
-        found = MAGIC | self.passing(step) | frozenset(step.own_vars if step else ())
-        return found.union(*(self.variables(host) for host in self.hosts))
-
-    def everywhere(self) -> frozenset[str]:
-        """Names that can be used by every host of the play without a further look."""
-        found: frozenset[str] | None = None
-        for host in self.hosts:
-            plain = frozenset(name for name, value in self.variables(host).items() if not is_template(value))
-            found = plain if found is None else found & plain
-        return (found or frozenset()) | self._passing
-
-    def _layers(self, host: str) -> ChainMap[str, Any]:
-        known = self.world.inventory.hosts.get(host)
-        layers: list[Any] = [
-            self._magic(host),
-            self.world.options.extra_vars,
-            {name: value for name, (value, _) in self.files.values.items()},
-            self.play.keywords.vars,
-            known.variables if known else {},
-        ]
-        return ChainMap(*layers)
-
-    def _magic(self, host: str) -> dict[str, Any]:
-        known = self.world.inventory.hosts.get(host)
-        return {
-            "inventory_hostname": host,
-            "inventory_hostname_short": host.partition(".")[0],
-            "group_names": sorted(known.groups) if known else [],
-            "groups": self._groups,
-            "playbook_dir": str(self.world.directory.absolute()),
-            "ansible_check_mode": self.world.options.check,
-            "ansible_diff_mode": self.world.options.diff,
-            "ansible_forks": self.world.options.forks,
-            "ansible_play_name": self.play.name,
-            "ansible_play_hosts_all": list(self.hosts),
-        }
+    def _names(self, value: object) -> frozenset[str]:
+        return frozenset().union(*(usage.names for usage in self._usages(value)))
 
     def _reach_of(self, name: str, usage: Usage, way: _Way) -> Reach:
         if name in way.passing:
@@ -250,27 +163,6 @@ def _read(value: object, keys: KeyPath, as_it_is: bool) -> object:
             return None
         value = value[key]
     return value if as_it_is or isinstance(value, str) or not is_template(value) else None
-
-
-def names_set_by(document: Document) -> frozenset[str]:
-    """Every name that a task of the playbook may set, wherever it stands and whether or not it is right."""
-    return frozenset(_set_names(document.data))
-
-
-def _set_names(value: object) -> Iterator[str]:
-    if isinstance(value, dict):
-        if isinstance(value.get("register"), str):
-            yield value["register"]
-        facts = value.get("set_fact")
-        if isinstance(facts, dict):
-            yield from facts
-        if "set_fact" in value and isinstance(value.get("args"), dict):
-            yield from value["args"]
-        for item in value.values():
-            yield from _set_names(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _set_names(item)
 
 
 def _joined(reaches: list[Reach]) -> Reach:

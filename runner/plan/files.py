@@ -8,10 +8,11 @@ from pathlib import Path as FilePath
 from runner.document import Document, examine
 from runner.errors import Location, Problem
 from runner.localfiles import is_file
-from runner.plan.facts import FileVariables, PlayFacts
+from runner.plan.facts import PlayFacts
 from runner.plan.syntax import value_syntax_problems
 from runner.plan.texts import Text
 from runner.plan.values import Seen
+from runner.plan.world import FileVariables
 from runner.schema import module_schema, variable_problems
 from runner.template import TemplateError, is_template
 

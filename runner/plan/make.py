@@ -11,7 +11,6 @@ from runner.errors import InvalidInput, Location, Problem, Severity
 from runner.inventory import LOCALHOST, Inventory, load_inventory
 from runner.plan.batches import batches
 from runner.plan.check import play_problems
-from runner.plan.facts import World, names_set_by
 from runner.plan.files import VariableFiles
 from runner.plan.fingerprint import fingerprint
 from runner.plan.model import Options, Plan, PlannedPlay
@@ -19,6 +18,7 @@ from runner.plan.options import option_problems
 from runner.plan.secrets import register_secrets
 from runner.plan.syntax import inventory_syntax_problems
 from runner.plan.targets import targets
+from runner.plan.world import World, names_set_by
 from runner.playbook import Play, Playbook, parse
 from runner.schema import playbook_structure
 from runner.secret import Redactor

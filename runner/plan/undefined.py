@@ -65,9 +65,9 @@ def _problems(text: Text, usage: Usage, step: Step, facts: PlayFacts) -> Iterato
     needed = usage.required - guarded(step, facts.world.templar)
     lacking: dict[Missing, list[str]] = {}
     gone = {Missing(what, kind=kind) for kind, what in usage.lookups if facts.world.templar.lacks(kind, what)}
-    for host in facts.hosts:
-        for gap in gone | facts.reach(usage, host, step, only=needed).missing:
-            lacking.setdefault(gap, []).append(host)
+    for alike in facts.alike(needed, step):
+        for gap in gone | facts.reach(usage, alike[0], step, only=needed).missing:
+            lacking.setdefault(gap, []).extend(alike)
     for gap, hosts in lacking.items():
         decided = _decided(gap, hosts, text, usage, step, facts)
         if decided:

@@ -11,7 +11,7 @@ from runner.errors import Problem
 from runner.plan.facts import PlayFacts
 from runner.plan.texts import argument_place
 from runner.plan.tree import Raw, Step
-from runner.plan.verdicts import verdict
+from runner.plan.verdicts import HOST_NAMES, condition_names, conditions, verdict
 from runner.schema import ArgumentProblem, argument_problems, keyword_problems, module_schema
 from runner.suggestions import some
 from runner.template import OMIT, TemplateError, is_filled_text, is_template
@@ -59,15 +59,27 @@ class Rendering:
             return [Seen(step, self.facts.hosts, step.task.args, keywords)]
         schema = module_schema(step.task.module)
         found: dict[str, Seen] = {}
-        for host in self.facts.hosts:
+        for alike in self.facts.alike(self._names(step, keywords), step):
+            host = alike[0]
             if verdict(step, host, self.facts) is False:
                 continue
             args = self._rendered(step.task.args, step, host, schema, lambda path: argument_place(step, path))
             own = self._rendered(keywords, step, host, {}, lambda path: (*step.at, *path))
             key = repr((args, own))
-            hosts = (*found[key].hosts, host) if key in found else (host,)
+            hosts = (*found[key].hosts, *alike) if key in found else alike
             found[key] = Seen(step, hosts, args, own)
         return list(found.values())
+
+    def _names(self, step: Step, keywords: Mapping[str, Any]) -> frozenset[str]:
+        """The names that decide how a task looks to a host."""
+        names: frozenset[str] = frozenset()
+        templar = self.facts.world.templar
+        for part in (step.task.args, keywords):
+            try:
+                names |= templar.names(part)
+            except TemplateError:
+                return HOST_NAMES
+        return names.union(*(condition_names(condition, templar) for condition, _ in conditions(step)))
 
     def _rendered(
         self, value: Any, step: Step, host: str, schema: Mapping[str, Any], place: Callable[[Path], Path], at: Path = ()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from runner.document import Path
 from runner.plan.facts import PlayFacts
 from runner.plan.tree import Step
 from runner.template import Templar, TemplateError, Usage
+
+HOST_NAMES: Final = frozenset({"inventory_hostname"})
+"""Stands for any variables: hosts may then see different things."""
 
 Condition = tuple[str | bool, Path]
 
@@ -20,6 +24,14 @@ def conditions(step: Step) -> Iterator[Condition]:
             yield from ((item, (*at, "when", index)) for index, item in enumerate(written))
         elif written is not None:
             yield written, (*at, "when")
+
+
+def condition_names(condition: str | bool, templar: Templar) -> frozenset[str]:
+    """The variables a condition uses; those of a condition that is wrong may be any."""
+    if isinstance(condition, bool):
+        return frozenset()
+    usage = _usage(condition, templar)
+    return usage.names if usage else HOST_NAMES
 
 
 def guarded(step: Step, templar: Templar) -> frozenset[str]:

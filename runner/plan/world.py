@@ -1,0 +1,66 @@
+"""What all plays of a playbook share while it is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import Any
+
+from runner.document import Document
+from runner.errors import Severity
+from runner.inventory import Inventory
+from runner.plan.model import Options
+from runner.template import Templar
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What all plays of a playbook share. `set_by_run`: names a task may set (register, set_fact)."""
+
+    document: Document
+    inventory: Inventory
+    options: Options
+    templar: Templar
+    set_by_run: frozenset[str]
+    has_inventory: bool = True
+    """False while a playbook is checked alone: then `inventory` is empty and says nothing."""
+    without_environment: Severity = Severity.ERROR
+    """What it is when an environment variable is not set that will be needed."""
+
+    @property
+    def directory(self) -> FilePath:
+        """The playbook's directory."""
+        return FilePath(self.document.file).parent
+
+
+@dataclass(frozen=True, slots=True)
+class FileVariables:
+    """The variables of a play's `vars_files`, each with its document.
+
+    `complete` is false if the name of one is not known before the run: then any variable may exist.
+    """
+
+    values: Mapping[str, tuple[Any, Document]] = field(default_factory=dict)
+    complete: bool = True
+
+
+def names_set_by(document: Document) -> frozenset[str]:
+    """Every name that a task of the playbook may set, wherever it stands and whether or not it is right."""
+    return frozenset(_set_names(document.data))
+
+
+def _set_names(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("register"), str):
+            yield value["register"]
+        facts = value.get("set_fact")
+        if isinstance(facts, dict):
+            yield from facts
+        if "set_fact" in value and isinstance(value.get("args"), dict):
+            yield from value["args"]
+        for item in value.values():
+            yield from _set_names(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _set_names(item)
