@@ -83,7 +83,7 @@ def test_every_keyword_is_described_with_an_example_that_fits(kind: Any) -> None
 
 
 @pytest.mark.parametrize(
-    "name", ["keywords.json", "inventory.json", *(f"modules/{name}.json" for name in module_names())]
+    "name", ["keywords.json", "inventory.json", *(f"modules/{name}.json" for name in sorted(module_names()))]
 )
 def test_no_reference_to_a_shared_definition_is_left(name: str) -> None:
     assert not [node for node in every_schema(schema(name)) if "definitions.json" in str(node.get("$ref", ""))]
