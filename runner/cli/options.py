@@ -33,7 +33,7 @@ def playbooks(function: F) -> F:
 
 
 def inventories(function: F) -> F:
-    """-i: inventory files."""
+    """-i: inventory files; without any, inventory.yml of the current directory if it is there."""
     return click.option(
         "-i",
         "--inventory",
@@ -41,8 +41,15 @@ def inventories(function: F) -> F:
         metavar="PATH",
         multiple=True,
         type=click.Path(path_type=Path),
-        help="Inventory to read; may be given several times. Without one there is only localhost.",
+        callback=lambda _context, _option, given: given or default_inventory(),
+        help="Inventory to read; may be given several times. Without one it is ./inventory.yml, or only localhost.",
     )(function)
+
+
+def default_inventory() -> tuple[Path, ...]:
+    """The inventory that needs no -i."""
+    path = Path("inventory.yml")
+    return (path,) if path.is_file() else ()
 
 
 def journal(function: F) -> F:

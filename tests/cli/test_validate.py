@@ -68,3 +68,12 @@ def test_doc_lists_every_module_and_shows_one_in_full(sentraplay: Program) -> No
     shown = sentraplay("doc", "copy")
     assert shown.code == 0
     assert "dest" in shown.out
+
+
+def test_an_inventory_beside_the_playbook_is_used_without_being_named(sentraplay: Program) -> None:
+    sentraplay.write("play.yml", "- hosts: web\n  tasks:\n    - debug: {msg: '{{ gone }}'}\n")
+    assert sentraplay("validate", "play.yml").code == 0
+    sentraplay.write("inventory.yml", "web: {hosts: {web1: }}\n")
+    ended = sentraplay("validate", "play.yml")
+    assert ended.code == 6
+    assert "'gone' is undefined" in ended.err

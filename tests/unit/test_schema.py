@@ -22,6 +22,7 @@ from runner.schema import (
     with_defaults,
 )
 
+GOOD = sorted((Path(__file__).parent.parent / "playbooks" / "good").glob("*.yml"))
 KINDS = ("play", "block", "task", "handler")
 
 
@@ -89,7 +90,7 @@ def test_no_reference_to_a_shared_definition_is_left(name: str) -> None:
     assert not [node for node in every_schema(schema(name)) if "definitions.json" in str(node.get("$ref", ""))]
 
 
-@pytest.mark.parametrize("source", sorted(Path("tests/playbooks/good").glob("*.yml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("source", GOOD, ids=lambda path: path.stem)
 def test_the_schema_for_editors_accepts_good_playbooks(source: Path) -> None:
     from jsonschema import Draft7Validator
 
