@@ -229,7 +229,7 @@ class Host(Reader, Protocol):
         env: Mapping[str, str] | None = None,
         on_output: OutputSink | None = None,
     ) -> Host:
-        """The same host seen differently; what is not given stays as it is. Shares the connection.
+        """The same host seen differently; what is not given stays as it is, a sudo password too. Shares the connection.
 
         `deadline` is a `time.monotonic()` value no call of the view waits beyond.
         """

@@ -41,6 +41,13 @@ class ForwardingLine(Line, Protocol):
     ) -> AbstractContextManager[TcpAddress | UnixAddress]: ...
 
 
+def _with_password(wanted: Become | None, known: Become | None) -> Become | None:
+    """sudo asks for the password of who logs in, whoever is become: one that was given serves for everybody."""
+    if wanted is None or wanted.password is not None or known is None:
+        return wanted or known
+    return replace(wanted, password=known.password)
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """How a host is seen: as whom, until when, with which environment, told to whom."""
@@ -151,7 +158,7 @@ class ShellHost:
         """See the contract."""
         changed = replace(
             self._view,
-            become=become or self._view.become,
+            become=_with_password(become, self._view.become),
             deadline=self._view.deadline if deadline is None else deadline,
             env=self._view.env if env is None else env,
             on_output=on_output or self._view.on_output,
