@@ -6,7 +6,7 @@ due. `path` is stable for ever (`plays[0].tasks[2].rescue[1]`); the journal and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -129,6 +129,22 @@ class Playbook:
 
     file: str
     plays: tuple[Play, ...]
+
+    @property
+    def modules(self) -> frozenset[str]:
+        """The names of the modules that its tasks and handlers use."""
+        entries = (
+            entry for play in self.plays for entry in (*play.pre_tasks, *play.tasks, *play.post_tasks, *play.handlers)
+        )
+        return frozenset(_modules_of(entries))
+
+
+def _modules_of(entries: Iterable[Task | Block]) -> Iterator[str]:
+    for entry in entries:
+        if isinstance(entry, Task):
+            yield entry.module
+        else:
+            yield from _modules_of((*entry.block, *entry.rescue, *entry.always))
 
 
 def parse(document: Document) -> Playbook:

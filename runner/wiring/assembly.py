@@ -91,7 +91,8 @@ def carry_out(
             plan,
             hosts=hosts,
             repositories=repositories.of,
-            modules=MODULES,
+            # All of them now: a damaged installation must not show in the middle of a recovery.
+            modules={name: MODULES[name] for name in plan.playbook.modules},
             templar=templar,
             redactor=redactor,
             publish=lambda event: bus.publish(origin.added_to(event)),

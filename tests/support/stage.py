@@ -18,7 +18,7 @@ The module `command` is played by `Scripted`, whose command line says how it end
 from __future__ import annotations
 
 import textwrap
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -32,8 +32,8 @@ from runner.hosts.contract import Become, Host, Hosts
 from runner.inventory import load_inventory
 from runner.journal import decode, encode
 from runner.modules.contract import Acting, Change, Diff, Module, Outcome, Reading, RunInfo
-from runner.modules.control import MODULES as CONTROL
 from runner.modules.system.command import CommandArgs
+from runner.modules.table import MODULES
 from runner.plan import Options, Plan, make_plan
 from runner.repositories.contract import Repositories
 from runner.secret import Redactor
@@ -233,7 +233,7 @@ class Stage:
             plan,
             hosts=hosts or cast(Hosts, Machines()),
             repositories=lambda planned: cast(Repositories, NoRepositories()),
-            modules={module.name: module for module in (*CONTROL, self.scripted)} | dict(modules or {}),
+            modules=ChainMap(dict(modules or {}), {self.scripted.name: self.scripted}, cast(Any, MODULES)),
             templar=templar,
             redactor=self.redactor,
             publish=keep,
