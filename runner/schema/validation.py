@@ -12,6 +12,7 @@ from runner.document.model import holds_template
 from runner.errors import Problem
 from runner.schema import words
 from runner.schema.files import Kind, Schema, keyword_schema, module_schema, schema
+from runner.schema.quick import certainly_fits
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -33,22 +34,22 @@ def argument_problems(module: str, args: Mapping[str, object], rendered: bool) -
 
     Before rendering (`rendered` false) text that holds a template may stand for anything.
     """
-    return _found(_module_validator(module), args, rendered, "argument")
+    return _found(module_schema(module), args, rendered, "argument")
 
 
 def keyword_problems(kind: Kind, keywords: Mapping[str, object]) -> list[ArgumentProblem]:
     """What is wrong with the keywords of a play, block, task or handler, before templates are rendered."""
-    return _found(_keyword_validator(kind), keywords, False, "keyword")
+    return _found(keyword_schema(kind), keywords, False, "keyword")
 
 
 def value_problems(schema: Schema, value: object, rendered: bool, noun: str = "key") -> list[ArgumentProblem]:
     """What is wrong with a value; unknown and missing keys are called `noun`."""
-    return _found(_validator(schema), value, rendered, noun)
+    return _found(schema, value, rendered, noun)
 
 
 def problems(schema_name: str, document: Document, rendered: bool = True) -> list[Problem]:
     """What is wrong with a document, by the schema file of that name, each at its place."""
-    found = _found(_file_validator(schema_name), document.data, rendered, "key")
+    found = _found(schema(schema_name), document.data, rendered, "key")
     return [located(problem, document) for problem in found]
 
 
@@ -57,21 +58,6 @@ def located(problem: ArgumentProblem, document: Document, under: Path = ()) -> P
     path = (*under, *problem.path)
     place = document.key_at(path) if problem.on_key else document.at(path)
     return Problem(problem.message, place, problem.hint)
-
-
-@lru_cache(maxsize=256)
-def _module_validator(module: str) -> Validator:
-    return _validator(module_schema(module))
-
-
-@lru_cache(maxsize=4)
-def _keyword_validator(kind: Kind) -> Validator:
-    return _validator(keyword_schema(kind))
-
-
-@lru_cache(maxsize=16)
-def _file_validator(name: str) -> Validator:
-    return _validator(schema(name))
 
 
 @lru_cache(maxsize=1)
@@ -90,9 +76,14 @@ def _validator(schema: Schema) -> Validator:
     return validator
 
 
-def _found(validator: Validator, value: object, rendered: bool, noun: str) -> list[ArgumentProblem]:
+def _found(schema: Schema, value: object, rendered: bool, noun: str) -> list[ArgumentProblem]:
+    return [] if certainly_fits(schema, value, rendered) else judged(schema, value, rendered, noun)
+
+
+def judged(schema: Schema, value: object, rendered: bool, noun: str) -> list[ArgumentProblem]:
+    """What jsonschema finds wrong, in our words."""
     result: dict[ArgumentProblem, None] = {}
-    for error in validator.iter_errors(cast(Any, value)):
+    for error in _validator(schema).iter_errors(cast(Any, value)):
         for leaf in _leaves(error, rendered):
             for problem in _worded(_violation(leaf), noun):
                 result.setdefault(problem)
