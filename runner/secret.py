@@ -8,6 +8,7 @@ import shlex
 import threading
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
+from types import NoneType
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
@@ -16,6 +17,8 @@ MASK: Final = "***"
 # Masking every occurrence of a very short string would corrupt unrelated text and give the secret
 # away by its holes (seen in the field: ansible #62720); such a secret is masked only as a whole value.
 SHORTEST_SUBSTRING: Final = 4
+
+_WITHOUT_TEXT: Final = frozenset({bool, int, float, NoneType})
 
 
 class Secret:
@@ -84,11 +87,14 @@ class Redactor:
 
     def redact(self, value: Any) -> Any:
         """A copy of plain data, or of a frozen dataclass holding plain data, with every secret masked."""
+        # By exact type first: every result of every task comes by here.
+        if type(value) in _WITHOUT_TEXT:
+            return value
         if isinstance(value, str):
             return self.text(value) if self._whole else value
         if isinstance(value, Secret):
             return MASK
-        if isinstance(value, Mapping):
+        if isinstance(value, (dict, Mapping)):
             return {self.redact(key): self.redact(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             return type(value)(self.redact(item) for item in value)

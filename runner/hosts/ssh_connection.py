@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from fabric import Config, Connection
+from fabric import Connection
 from paramiko.ssh_exception import PasswordRequiredException, SSHException
 
 from runner.hosts.ssh_errors import LockedKey
@@ -31,7 +31,7 @@ class StrictConnection(Connection):  # type: ignore[misc]  # fabric has no types
     _files: SshFiles
 
     def __init__(self, settings: SshSettings, files: SshFiles) -> None:
-        config = Config(lazy=True, ssh_config=files.ssh_config(settings.ssh_config_file))
+        config = files.config(settings.ssh_config_file)
         self._set(_settings=settings, _files=files)
         super().__init__(settings.address, user=settings.user, port=settings.port, config=config)
         self.user = settings.user or self.ssh_config.get("user") or getpass.getuser()

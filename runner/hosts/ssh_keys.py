@@ -9,6 +9,7 @@ import threading
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from fabric import Config
 from paramiko import ECDSAKey, Ed25519Key, HostKeys, PKey, RSAKey, SSHClient, SSHConfig
 from paramiko.client import MissingHostKeyPolicy
 from paramiko.ssh_exception import PasswordRequiredException, SSHException
@@ -24,7 +25,7 @@ class SshFiles:
         self._lock = threading.Lock()
         self._known: dict[Path, KnownHosts] = {}
         self._keys: dict[tuple[Path, str], PKey] = {}
-        self._configs: dict[Path | None, SSHConfig] = {}
+        self._configs: dict[Path | None, Config] = {}
 
     def known_hosts(self, path: Path) -> KnownHosts:
         """The known_hosts file at `path`; an empty one if there is none."""
@@ -44,11 +45,14 @@ class SshFiles:
                 self._keys[wanted] = _load_key(path, wanted[1])
             return self._keys[wanted]
 
-    def ssh_config(self, path: Path | None) -> SSHConfig:
-        """ssh_config at `path`; without one, ~/.ssh/config and /etc/ssh/ssh_config, where they exist."""
+    def config(self, path: Path | None) -> Config:
+        """Fabric's settings with ssh_config at `path`; without one, ~/.ssh/config and /etc/ssh/ssh_config, if there.
+
+        Connections share it: they only read it, and making one costs as much as connecting.
+        """
         with self._lock:
             if path not in self._configs:
-                self._configs[path] = _load_config(path)
+                self._configs[path] = Config(lazy=True, ssh_config=_load_config(path))
             return self._configs[path]
 
 

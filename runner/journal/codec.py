@@ -50,13 +50,19 @@ def decode(kind: str, body: str) -> Event:
 def _plain(value: object) -> object:
     if type(value) in _LEAVES:
         return value
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):
         return {_key(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    return value
+    kind: type = type(value)
+    names = _fields(kind)
+    return {name: _plain(getattr(value, name)) for name in names} if names else value
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...]:
+    """The fields of a dataclass; nothing has none."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
 
 def _key(key: object) -> str:

@@ -45,9 +45,10 @@ class Bus:
         self._shown(self.masked(event))
 
     def masked(self, event: Event) -> Event:
-        """A copy of `event` in which no free text holds a known secret."""
-        free = (field.name for field in fields(event) if field.name not in STRUCTURE)
-        return replace(event, **{name: self._redactor.redact(getattr(event, name)) for name in free})
+        """`event`, or a copy of it, in which no free text holds a known secret."""
+        written = {field.name: getattr(event, field.name) for field in fields(event) if field.name not in STRUCTURE}
+        masked = self._redactor.redact(written)
+        return event if masked == written else replace(event, **masked)
 
     def _shown(self, masked: Event) -> None:
         with self._lock:

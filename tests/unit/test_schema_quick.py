@@ -35,7 +35,7 @@ def described(name: str) -> Mapping[str, Any]:
 def examples(one: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What the schema gives as examples, and for each of its properties the examples of that one."""
     needed = {
-        name: known.get("examples", [[]])[0]
+        name: known.get("examples", [[{}]])[0]
         for name, known in one.get("properties", {}).items()
         if name in one.get("required", ())
     }
