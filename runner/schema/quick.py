@@ -16,7 +16,10 @@ Schema = Mapping[str, Any]
 
 
 def certainly_fits(schema: Schema, value: object, rendered: bool) -> bool:
-    """Whether a value fits a draft-07 schema for sure; if not `rendered`, text that holds a template fits anything."""
+    """Whether a value fits a draft-07 schema for sure.
+
+    If not `rendered`, text that holds a template fits anything but what is `x-literal`.
+    """
     try:
         return _fits(schema, value, not rendered)
     except _UnknownWordError:
@@ -30,7 +33,7 @@ class _UnknownWordError(Exception):
 def _fits(schema: Schema | bool, value: Any, lenient: bool) -> bool:
     if isinstance(schema, bool):
         return schema
-    if lenient and isinstance(value, str) and holds_template(value):
+    if lenient and isinstance(value, str) and holds_template(value) and not schema.get("x-literal"):
         return True
     for word, wanted in schema.items():
         rule = _RULES.get(word)
