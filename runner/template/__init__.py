@@ -6,9 +6,10 @@ somebody wrote (`document.TemplateText`): what a host answered is never run as a
 
 from __future__ import annotations
 
-from runner.template.analysis import Usage, is_filled_text, usage_of
 from runner.template.errors import TemplateError, UndefinedVariable
-from runner.template.templar import OMIT, Templar, is_template
+from runner.template.omit import OMIT
+from runner.template.templar import Templar, is_template
+from runner.template.usage import Usage, is_filled_text, usage_of
 
 __all__ = [
     "OMIT",

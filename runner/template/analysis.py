@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Final
 
 import jinja2
@@ -14,6 +12,7 @@ from runner.suggestions import did_you_mean
 from runner.template.environment import Environment
 from runner.template.errors import TemplateError, shortened, syntax_error
 from runner.template.lookups import LOOKUPS
+from runner.template.usage import NOT_SIMPLE, SIMPLE, Usage
 
 KEPT: Final = 16384
 
@@ -23,51 +22,10 @@ _UNSTEADY_FILTERS: Final = frozenset({"random", "strftime"})
 _LOOKUP_CALLS: Final = frozenset({"lookup", "query", "q"})
 _UNSTEADY_CALLS: Final = _LOOKUP_CALLS | {"now"}
 
-_SIMPLE: Final = re.compile(r"\{\{ *([A-Za-z_][A-Za-z0-9_]*) *\}\}")
-_NOT_SIMPLE: Final = re.compile(r"\{[{%#]|[}%#]\}")
 _WORDS: Final = frozenset(
     {"true", "false", "none", "True", "False", "None", "not", "and", "or", "if", "else", "is", "in"}
 )
 """What looks like a name in a template and is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What one template uses.
-
-    `names`: its variables. `required`: those it cannot do without, whatever their values are; the others are
-    asked for with `default` or `is defined`. `certain`: those of them that are read whichever way the
-    template's own conditions go. `steady`: whether equal variables always give an equal value.
-    `lookups`: those with a constant argument, as (kind, argument), that have no `default`. `lines`: where in
-    the text each name stands first, from 1. `paths`: how the certain names are read, each with the constant
-    keys behind it; `whole` is the path of which the template gives the value as it is.
-    """
-
-    names: frozenset[str]
-    required: frozenset[str]
-    certain: frozenset[str]
-    steady: bool
-    lookups: tuple[tuple[str, str], ...] = ()
-    lines: Mapping[str, int] = field(default_factory=dict)
-    paths: frozenset[tuple[str, ...]] = frozenset()
-    whole: tuple[str, ...] | None = None
-
-    @property
-    def guarded(self) -> frozenset[str]:
-        """Names that may be undefined without harm."""
-        return self.names - self.required
-
-
-def usage_of(name: str) -> Usage:
-    """What `{{ name }}` uses."""
-    names = frozenset({name})
-    return Usage(names, names, names, steady=True, paths=frozenset({(name,)}), whole=(name,))
-
-
-def is_filled_text(text: str) -> bool:
-    """Whether a template is text with variables put in, `a {{ b }} c`, and nothing more: it always gives text."""
-    rest, found = _SIMPLE.subn("", text)
-    return found > 0 and rest.strip() != "" and not _NOT_SIMPLE.search(rest)
 
 
 class Analyst:
@@ -113,15 +71,15 @@ class Analyst:
 
     def _simple(self, text: str) -> Usage | None:
         """What a text uses whose only templates are `{{ name }}`, or None if there is more to it."""
-        if _NOT_SIMPLE.search(_SIMPLE.sub("", text)):
+        if NOT_SIMPLE.search(SIMPLE.sub("", text)):
             return None
         lines: dict[str, int] = {}
-        for found in _SIMPLE.finditer(text):
+        for found in SIMPLE.finditer(text):
             if found[1] in _WORDS:
                 return None
             lines.setdefault(found[1], text.count("\n", 0, found.start()) + 1)
         names = frozenset(lines) - self._environment.globals.keys()
-        rest = _SIMPLE.sub("", text, count=1)
+        rest = SIMPLE.sub("", text, count=1)
         whole = (next(iter(lines)),) if lines and not rest else None
         return Usage(
             names, names, names, steady=True, lines=lines, paths=frozenset((name,) for name in names), whole=whole

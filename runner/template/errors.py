@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-
-import jinja2
+from typing import TYPE_CHECKING
 
 from runner.errors import TaskFailed
+
+if TYPE_CHECKING:
+    import jinja2
 
 
 @dataclass(eq=False)

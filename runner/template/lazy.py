@@ -163,6 +163,19 @@ class HostVariables(Mapping[str, Mapping[str, object]]):
         return len(self._names)
 
 
+def kind_of(value: object) -> str:
+    """What a value is, for a message."""
+    if isinstance(value, str):
+        return "text" if value else "empty text"
+    if isinstance(value, Mapping):
+        return "a mapping" if value else "an empty mapping"
+    if isinstance(value, (list, tuple, LazyList)):
+        return "a list" if value else "an empty list"
+    if isinstance(value, (int, float)):
+        return "a number"
+    return "nothing (null)" if value is None else f"a {type(value).__name__}"
+
+
 def _holds_template(value: object) -> bool:
     if isinstance(value, TemplateText):
         return True
