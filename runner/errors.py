@@ -108,7 +108,6 @@ class HostUnreachable(SentraPlayError):
     exit_code: ExitCode = field(default=ExitCode.UNREACHABLE, kw_only=True)
 
 
-@dataclass(eq=False)
 class ConnectionLost(HostUnreachable):
     """The connection broke while something was running: its effect on the host is not known."""
 
@@ -120,7 +119,6 @@ class TaskFailed(SentraPlayError):
     data: Mapping[str, object] = field(default_factory=dict, kw_only=True)
 
 
-@dataclass(eq=False)
 class TimedOut(TaskFailed):
     """A deadline passed; what was running was killed with its whole process group."""
 
@@ -132,16 +130,13 @@ class VerificationFailed(TaskFailed):
     exit_code: ExitCode = field(default=ExitCode.VERIFICATION_FAILED, kw_only=True)
 
 
-@dataclass(eq=False)
 class RepositoryError(TaskFailed):
     """A repository did not do what was asked of it."""
 
 
-@dataclass(eq=False)
 class ObjectNotFound(RepositoryError):
     """No object has that key."""
 
 
-@dataclass(eq=False)
 class AlreadyExists(RepositoryError):
     """Put-if-absent met an object of that key: somebody else was first."""

@@ -30,6 +30,8 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
+    """Anything that happened in a run, at a time."""
+
     at: float = field(kw_only=True)
 
 
@@ -46,6 +48,8 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class PlayStarted(Event):
+    """A play begins on its hosts."""
+
     path: str
     name: str
     hosts: tuple[str, ...]
@@ -175,12 +179,16 @@ class HostRescued(Event):
 
 @dataclass(frozen=True, slots=True)
 class BatchFinished(Event):
+    """One batch of `serial` is done, however it ended."""
+
     path: str
     index: int
 
 
 @dataclass(frozen=True, slots=True)
 class PlayFinished(Event):
+    """A play is done on all its hosts, however it ended."""
+
     path: str
 
 
@@ -197,6 +205,8 @@ class ObjectiveMeasured(Event):
 
 @dataclass(frozen=True, slots=True)
 class Warned(Event):
+    """Something people should know that ends nothing."""
+
     message: str
     where: str = ""
     hint: str = ""
@@ -217,6 +227,8 @@ class HostRecap:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished(Event):
+    """The end of a run; what has none was broken off."""
+
     run: str
     exit_code: int
     recap: Mapping[str, HostRecap]

@@ -56,6 +56,8 @@ class Keywords:
 
 @dataclass(frozen=True, slots=True)
 class LoopControl:
+    """How a loop names what it works on, and how long it waits between items."""
+
     loop_var: str = "item"
     index_var: str | None = None
     label: object = None
@@ -86,6 +88,8 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Block:
+    """Tasks that belong together, those that come to their rescue, and those done in any case."""
+
     path: str
     location: Location
     name: str
@@ -105,6 +109,8 @@ class Objectives:
 
 @dataclass(frozen=True, slots=True)
 class Play:
+    """Tasks for hosts, and how to go through both."""
+
     path: str
     location: Location
     name: str
