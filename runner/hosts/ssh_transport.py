@@ -19,14 +19,12 @@ _CIPHERS: Final = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-c
 _IDLE_CHECK: Final = 1.0
 
 
-def make_transport(
-    sock: Any, disabled_algorithms: Mapping[str, list[str]] | None = None, gss_kex: bool = False
-) -> FastTransport:
+def make_transport(sock: Any, disabled_algorithms: Mapping[str, list[str]] | None = None, **gss: Any) -> FastTransport:
     """A transport over a connected socket (or a gateway's channel), fast algorithms first.
 
-    `gss_kex` is what paramiko 4 says and 5 does not; it is never wanted here.
+    `gss` is what paramiko 4 says of GSS-API, and 5 does not any more.
     """
-    transport = FastTransport(sock, disabled_algorithms=disabled_algorithms)
+    transport = FastTransport(sock, disabled_algorithms=disabled_algorithms, **gss)
     # Paramiko looks ten times a second whether it was told to end; here its socket is shut down then.
     sock.settimeout(_IDLE_CHECK)
     options = transport.get_security_options()
