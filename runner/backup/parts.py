@@ -8,33 +8,31 @@ most as many parts exist as sizes were given at the start, and producing, hashin
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Final
 
 from runner.backup.curl import OPTIONS
-from runner.errors import SentraPlayError
 from runner.hosts.contract import Command as HostCommand
 from runner.hosts.contract import Host, Pipeline, Script, command
 from runner.repositories.receiving import PLAIN
 
-# Memory-backed space where there is enough of it: parts are written and read once. What a killed run
-# left there is taken after six hours without a change, longer than any part takes.
-_WORKSPACE: Final = Script("""
-umask 077
-[ -d /dev/shm ] && [ -w /dev/shm ] || exit 3
-find /dev/shm -maxdepth 1 -type d -name 'sentraplay-parts.*' -user "$(id -un)" -mmin +360 -exec rm -rf -- {} + || :
-set -- "$1" $(df -Pk /dev/shm | tail -n 1)
+_MEMORY: Final = "/dev/shm"
+_DISK: Final = "/var/tmp"
+
+# What is left there although all that could remove it was killed is taken after six hours without a
+# change, longer than any part takes.
+_HAS_ROOM: Final = Script("""
+[ -d "$2" ] && [ -w "$2" ] || exit 3
+find "$2" -maxdepth 1 -type d -name 'sentraplay-*' -user "$(id -un)" -mmin +360 -exec rm -rf -- {} + || :
+set -- "$1" $(df -Pk "$2" | tail -n 1)
 [ "$5" -gt "$1" ] || exit 3
-exec mktemp -d /dev/shm/sentraplay-parts.XXXXXXXXXX
 """)
 
 _WHOLE: Final = 'exec tee -- "$1/whole"'
 
 _CUT: Final = """
 umask 077
-workspace=$1
-trap 'rm -rf -- "$workspace"; exit 143' TERM HUP INT
-cd -- "$workspace" || exit
+cd -- "$1" || exit
 shift
 sha256sum <whole >whole.sum &
 exec 3<>slots
@@ -83,24 +81,15 @@ done
 
 @contextmanager
 def workspace(host: Host, largest: int) -> Iterator[str]:
-    """A private directory on the host with room for `largest` bytes, in memory if possible; gone at the end."""
-    result = host.run(Script(_WORKSPACE.text, (str(largest // 1024 * 5 // 4),), env=PLAIN), check=False)
-    if not result.ok:
-        with host.private_directory() as path:
-            yield _with_fifos(host, path)
-        return
-    path = result.stdout.rstrip("\n")
-    try:
-        yield _with_fifos(host, path)
-    finally:
-        # A lost link leaves it to the cutter's own trap, or to the next run.
-        with suppress(SentraPlayError):
-            host.run(command("rm", "-rf", "--", path))
+    """A private directory on the host with room for `largest` bytes; gone at the end, however it ends.
 
-
-def _with_fifos(host: Host, path: str) -> str:
-    host.run(command("mkfifo", "-m", "600", f"{path}/slots", f"{path}/whole"))
-    return path
+    In memory where there is enough of it: parts are written and read once.
+    """
+    asked = Script(_HAS_ROOM.text, (str(largest // 1024 * 5 // 4), _MEMORY), env=PLAIN)
+    parent = _MEMORY if host.run(asked, check=False).ok else _DISK
+    with host.private_directory(parent) as path:
+        host.run(command("mkfifo", "-m", "600", f"{path}/slots", f"{path}/whole"))
+        yield path
 
 
 def cutter(producer: Sequence[HostCommand | Script], directory: str, sizes: Sequence[int]) -> Pipeline:

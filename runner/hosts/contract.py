@@ -217,8 +217,11 @@ class Host(Reader, Protocol):
         """Copy a file's bytes into `sink`."""
         ...
 
-    def private_directory(self) -> AbstractContextManager[str]:
-        """A new 0700 directory of the view's user, on disk, removed with its content at the end, however it ends."""
+    def private_directory(self, parent: str = "/var/tmp") -> AbstractContextManager[str]:
+        """A new 0700 directory of the view's user in `parent`, removed with its content at the end, however it ends.
+
+        The default is on disk: /tmp often is memory.
+        """
         ...
 
     def view(

@@ -168,9 +168,9 @@ class FakeHost:
         return nullcontext(address)
 
     @contextmanager
-    def private_directory(self) -> Iterator[str]:
+    def private_directory(self, parent: str = "/var/tmp") -> Iterator[str]:
         """See the contract."""
-        path = f"/var/tmp/sentraplay-{next(self.machine.numbers)}"
+        path = f"{parent}/sentraplay-{next(self.machine.numbers)}"
         self.machine.directories.add(path)
         try:
             yield path

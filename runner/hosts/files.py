@@ -181,8 +181,8 @@ def get(host: Host, path: str, sink: BinaryIO) -> None:
 
 
 @contextmanager
-def private_directory(host: Answering, parent: str = "/var/tmp") -> Iterator[str]:
-    """See the contract. `parent` is on disk: /tmp often is memory."""
+def private_directory(host: Answering, parent: str) -> Iterator[str]:
+    """See the contract."""
     with host.keeping(Script(_PRIVATE, (parent,))) as stream:
         keep = stream.stdin  # its end is the order to remove the directory
         directory = text(stream.stdout.readline()).rstrip("\n")

@@ -143,9 +143,9 @@ class ShellHost:
         """See the contract."""
         return self._line.forward(address, self._deadline(None))
 
-    def private_directory(self) -> AbstractContextManager[str]:
+    def private_directory(self, parent: str = "/var/tmp") -> AbstractContextManager[str]:
         """See the contract."""
-        return files.private_directory(self)
+        return files.private_directory(self, parent)
 
     def view(
         self,

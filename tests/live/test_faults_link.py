@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.proxy import Fault
 from tests.support.rig import Rig
+from tests.support.workplace import wait_until
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
@@ -22,11 +23,15 @@ def check_recovered(rig: Rig, rows: object) -> None:
 def test_a_link_cut_in_mid_upload_leaves_no_backup_and_the_resumed_run_makes_a_good_one(rig: Rig) -> None:
     rig.s3.fault = Fault(stall_up=15_000)
     running = rig.play_until("backup.yml", "half an upload", lambda: rig.s3.bytes_up >= 15_000)
+    workplaces = rig.workplaces()
+    assert workplaces
     rig.ssh.fault = GONE
     rig.ssh.cut_now()
     assert running.wait(timeout=120) == 4, rig.said
     assert "unreachable: [old]" in rig.said
     rig.nothing_runs()
+    # The parts in them are the database in clear.
+    wait_until("the parts to go", lambda: not any(path.exists() for path in workplaces), 20)
     rig.s3.fault = WELL
     rig.s3.cut_now()
     assert rig.backups() == []

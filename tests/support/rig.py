@@ -5,6 +5,7 @@ One cluster is both servers: the old host's database is `database`, the recovery
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Callable
@@ -101,6 +102,14 @@ class Rig:
         except TimeoutError:
             shown = [Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ") for pid in self.sshd.sessions()]
             raise AssertionError(f"still there: {shown}") from None
+
+    def workplaces(self) -> set[Path]:
+        """The private directories in which processes on the hosts are at work."""
+        found = set()
+        for pid in self.sshd.sessions():
+            with contextlib.suppress(OSError):
+                found.add(Path(f"/proc/{pid}/cwd").readlink())
+        return {path for path in found if path.name.startswith("sentraplay-")}
 
     def nothing_half_done(self) -> None:
         """No side database, no partial file, no open upload."""
