@@ -31,6 +31,7 @@ PermitRootLogin prohibit-password
 MaxStartups 50:30:100
 PrintMotd no
 PrintLastLog no
+SetEnv HOME={folder}
 """
 
 

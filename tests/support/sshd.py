@@ -215,12 +215,16 @@ def start_sshd(
     host_key = public_key(make_key(directory / "host_key"))
     port = free_port(*addresses)
     server = SshServer(directory, port, tuple(addresses), keys, host_key, workplace)
-    set_environment = " ".join(f'"{name}={value}"' for name, value in (environment or {}).items())
+    # What is in the home of whoever runs the tests (a slow or broken .bashrc) must not decide how they end.
+    home = directory / "home"
+    home.mkdir(mode=0o700)
+    given = " ".join(f'"{name}={value}"' for name, value in (environment or {}).items())
+    at_home = f'Match User {getpass.getuser()}\nSetEnv {given} "HOME={home}"\n'
     config = CONFIG.format(
         listen="\n".join(f"ListenAddress {address}:{port}" for address in addresses),
         directory=directory,
         sftp="/usr/lib/openssh/sftp-server",
-        extra=options + (f"\nSetEnv {set_environment}" if set_environment else ""),
+        extra=options + (f"\nSetEnv {given}\n" if given else "\n") + at_home,
     )
     (directory / "sshd_config").write_text(config)
     server.known_hosts.write_text("".join(f"[{address}]:{port} {host_key}\n" for address in addresses))
