@@ -44,6 +44,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.accounts import Account
 from tests.support.capabilities import require, why_missing
@@ -57,6 +58,11 @@ from tests.support.proxy import Fault, FaultProxy
 from tests.support.sshd import SshHost, SshServer, start_sshd
 from tests.support.trees import prepare_trees
 from tests.support.workplace import Workplace
+
+
+# How fast this machine is today is no property of the code.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -124,7 +124,7 @@ class Machine:
         except OSError:
             self._still_on()
             raise
-        wait_until(f"{self.name}: sshd", lambda: self._still_on() and answers(self.address, 22, greeting=b"SSH-2"), 30)
+        wait_until(f"{self.name}: sshd", lambda: self._still_on() and answers(self.address, 22, greeting=b"SSH-2"), 90)
         if self.kind == "docker":
             wait_until(f"{self.name}: Docker", lambda: self.try_run("docker", "version").returncode == 0, 60, step=0.3)
 
