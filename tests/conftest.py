@@ -59,7 +59,6 @@ from tests.support.sshd import SshHost, SshServer, start_sshd
 from tests.support.trees import prepare_trees
 from tests.support.workplace import Workplace
 
-
 # How fast this machine is today is no property of the code.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
