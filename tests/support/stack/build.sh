@@ -1,8 +1,9 @@
 #!/bin/sh
 # Makes the two Debian trees the machines and the images stand on, once per cache: build.sh DIRECTORY [MIRROR]
+# Without MIRROR debootstrap asks its own.
 # DIRECTORY/machine: a server with sshd, sudo, curl, zstd, age and Docker; DIRECTORY/image: PostgreSQL 15 and Python.
 set -eu
-here=$1 mirror=${2:-http://deb.debian.org/debian}
+here=$1 mirror=${2:-}
 
 # What nobody reads in a test is not unpacked: it would be copied and loaded again and again.
 slim() {
@@ -29,7 +30,7 @@ in_tree() {
     chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
 }
 
-debootstrap --variant=minbase --include=zstd bookworm "$here/image" "$mirror"
+debootstrap --variant=minbase --include=zstd bookworm "$here/image" ${mirror:+"$mirror"}
 slim "$here/image"
 cp -a "$here/image" "$here/machine"
 
