@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from runner.rules import Rule
+
 
 class ExitCode(IntEnum):
     """What the process ends with; the numbers are a promise to scripts."""
@@ -44,12 +46,13 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a playbook, an inventory or a file they name."""
+    """One thing wrong with a playbook, an inventory or a file they name; `rule` says of what kind it is."""
 
     message: str
     location: Location | None = None
     hint: str = ""
     severity: Severity = Severity.ERROR
+    rule: Rule = field(default=Rule.INVALID, kw_only=True)
 
 
 @dataclass(eq=False)

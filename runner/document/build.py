@@ -9,6 +9,7 @@ import yaml
 from runner.document.model import Document, Path, TemplateText
 from runner.document.scalars import AmbiguousError, plain, quoted
 from runner.errors import Location, Problem
+from runner.rules import Rule
 
 PLAIN: Final = "!plain"
 TEXT: Final = "!text"
@@ -56,8 +57,8 @@ class Builder:
             return None
         return Document(data, self._places, self._key_places, self.file)
 
-    def note(self, node: yaml.Node, message: str, hint: str = "") -> None:
-        self.problems.append(Problem(message, self._place(node), hint))
+    def note(self, node: yaml.Node, message: str, hint: str = "", rule: Rule = Rule.YAML_SYNTAX) -> None:
+        self.problems.append(Problem(message, self._place(node), hint, rule=rule))
 
     def _place(self, node: yaml.Node) -> Location:
         mark = node.start_mark
@@ -119,6 +120,7 @@ class Builder:
                     key_node,
                     f"the key '{key}' stands here a second time (first in line {first.line})",
                     "remove or rename one of the two; only one of them could take effect",
+                    Rule.DUPLICATE_KEY,
                 )
             else:
                 self._key_places[(*path, key)] = self._place(key_node)
@@ -172,7 +174,7 @@ class Builder:
             try:
                 return plain(node.value)
             except AmbiguousError as ambiguous:
-                self.note(node, ambiguous.message, ambiguous.hint)
+                self.note(node, ambiguous.message, ambiguous.hint, Rule.AMBIGUOUS_VALUE)
                 return node.value
         return self._tagged(node)
 
@@ -187,7 +189,7 @@ class Builder:
         try:
             value = plain(node.value)
         except AmbiguousError as ambiguous:
-            self.note(node, ambiguous.message, ambiguous.hint)
+            self.note(node, ambiguous.message, ambiguous.hint, Rule.AMBIGUOUS_VALUE)
             return node.value
         if not isinstance(value, wanted) or (isinstance(value, bool) and kind != "bool"):
             self.note(node, f"'{node.value}' is not what its tag !!{kind} says")

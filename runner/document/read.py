@@ -11,6 +11,7 @@ import yaml
 from runner.document.build import DEEPEST, MAPPING, PLAIN, SEQUENCE, TEXT, Builder
 from runner.document.model import Document, Examined
 from runner.errors import InvalidInput, Location, Problem
+from runner.rules import Rule
 
 LARGEST: Final = 16 * 1024 * 1024
 
@@ -46,15 +47,23 @@ def examine(path: FilePath, shown_as: str | None = None, *, allow_empty: bool = 
     file = shown_as or str(path)
     try:
         if path.is_dir():
-            return _unreadable(Problem(f"{file} is a directory, not a file", Location(file, 1, 1)))
+            return _unreadable(
+                Problem(f"{file} is a directory, not a file", Location(file, 1, 1), rule=Rule.UNREADABLE_FILE)
+            )
         if path.is_file() and path.stat().st_size > LARGEST:
-            return _unreadable(Problem(f"the file is larger than {LARGEST >> 20} MiB", Location(file, 1, 1)))
+            return _unreadable(
+                Problem(f"the file is larger than {LARGEST >> 20} MiB", Location(file, 1, 1), rule=Rule.UNREADABLE_FILE)
+            )
         content = path.read_bytes()
     except FileNotFoundError:
-        return _unreadable(Problem("there is no such file", Location(file, 1, 1), "check the path"))
+        return _unreadable(
+            Problem("there is no such file", Location(file, 1, 1), "check the path", rule=Rule.UNREADABLE_FILE)
+        )
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        return _unreadable(Problem(f"the file cannot be read: {reason}", Location(file, 1, 1)))
+        return _unreadable(
+            Problem(f"the file cannot be read: {reason}", Location(file, 1, 1), rule=Rule.UNREADABLE_FILE)
+        )
     return _examine_bytes(content, file, allow_empty)
 
 
@@ -73,7 +82,7 @@ def examine_text(text: str, file: str, *, allow_empty: bool = False) -> Examined
     if root is None or (isinstance(root, yaml.ScalarNode) and root.tag == PLAIN and root.value == ""):
         if allow_empty:
             return Examined(Document(None, {}, {}, file), ())
-        return _unreadable(Problem("the file is empty", Location(file, 1, 1)))
+        return _unusable("the file is empty", Location(file, 1, 1))
     builder = Builder(file)
     document = builder.document(root)
     problems = tuple(sorted(builder.problems, key=lambda problem: problem.location or Location(file, 1, 1)))
@@ -91,13 +100,19 @@ def _unreadable(*problems: Problem) -> Examined:
     return Examined(None, problems)
 
 
+def _unusable(message: str, place: Location, hint: str = "") -> Examined:
+    return _unreadable(Problem(message, place, hint, rule=Rule.UNREADABLE_FILE))
+
+
 def _examine_bytes(content: bytes, file: str, allow_empty: bool) -> Examined:
     try:
         return examine_text(content.decode("utf-8"), file, allow_empty=allow_empty)
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8")
         place = _place_after(before, file)
-        return _unreadable(Problem("the file is not UTF-8 text here", place, "save the file as UTF-8"))
+        return _unreadable(
+            Problem("the file is not UTF-8 text here", place, "save the file as UTF-8", rule=Rule.UNREADABLE_FILE)
+        )
 
 
 def _place_after(before: str, file: str) -> Location:
@@ -114,6 +129,7 @@ def _forbidden_character(text: str, found: re.Match[str], file: str) -> Problem:
         f"the character U+{ord(found[0]):04X} is not allowed in YAML",
         _place_after(text[: found.start()], file),
         "remove it, or write it as an escape in double quotes",
+        rule=Rule.YAML_SYNTAX,
     )
 
 
@@ -131,23 +147,24 @@ def _refuse_depth(text: str, file: str) -> None:
             depth -= 1
         if depth > DEEPEST:
             message = f"nested more than {DEEPEST} levels deep"
-            raise InvalidInput([Problem(message, _place(event.start_mark, file))])
+            raise InvalidInput([Problem(message, _place(event.start_mark, file), rule=Rule.YAML_SYNTAX)])
 
 
 def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
     if not isinstance(error, yaml.MarkedYAMLError):
-        return Problem(f"not readable as YAML: {error}", Location(file, 1, 1))
+        return Problem(f"not readable as YAML: {error}", Location(file, 1, 1), rule=Rule.YAML_SYNTAX)
     place = _place(error.problem_mark or error.context_mark, file)
     lines = text.splitlines()
     line = lines[place.line - 1] if place.line <= len(lines) else ""
     if unquoted := _UNQUOTED.search(line):
         place = Location(file, place.line, unquoted.end() - 1)
-        return Problem("a value that begins with '{{' must be in quotes as a whole", place, 'write "{{ … }}…"')
+        message = "a value that begins with '{{' must be in quotes as a whole"
+        return Problem(message, place, 'write "{{ … }}…"', rule=Rule.YAML_SYNTAX)
     message, hint = _in_words(error, line, place)
     context = error.context_mark
     if context and context.line + 1 != place.line and "begun" in message:
         message = message.replace("begun", f"begun in line {context.line + 1}")
-    return Problem(message, place, hint)
+    return Problem(message, place, hint, rule=Rule.YAML_SYNTAX)
 
 
 def _in_words(error: yaml.MarkedYAMLError, line: str, place: Location) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from runner.errors import InvalidInput, Location, Problem, Severity
 from runner.inventory.merge import Gathered, Group, Layer, merged
 from runner.inventory.model import LOCALHOST, Inventory, Source
 from runner.inventory.ranges import expanded
+from runner.rules import Rule
 from runner.schema import inventory_problems, variable_problems
 from runner.suggestions import did_you_mean
 
@@ -45,7 +46,9 @@ class _Reading:
     def file(self, path: Path) -> None:
         if path.is_dir():
             hint = "name the YAML file in it; a directory of inventories is not supported"
-            self.problems.append(Problem(f"{path} is a directory", Location(str(path), 1, 1), hint))
+            self.problems.append(
+                Problem(f"{path} is a directory", Location(str(path), 1, 1), hint, rule=Rule.UNREADABLE_FILE)
+            )
             return
         examined = examine(path)
         document = examined.document
@@ -73,7 +76,8 @@ class _Reading:
         try:
             names = expanded(name)
         except ValueError as error:
-            self.problems.append(Problem(f"the host name '{name}': {error}", document.key_at(at)))
+            message = f"the host name '{name}': {error}"
+            self.problems.append(Problem(message, document.key_at(at), rule=Rule.BAD_NAME))
             return
         for host in names:
             group.hosts[host] = None
@@ -98,7 +102,8 @@ class _Reading:
         what = kind.removesuffix("_vars")
         hint = did_you_mean(name, owners, "rename or remove it if it is not for another inventory")
         message = f"these variables are not used: the inventory has no {what} '{name}'"
-        self.warnings.append(Problem(message, Location(str(place / name), 1, 1), hint, Severity.WARNING))
+        where = Location(str(place / name), 1, 1)
+        self.warnings.append(Problem(message, where, hint, Severity.WARNING, rule=Rule.UNUSED_VARIABLE_FILE))
 
     def _variables(self, file: Path) -> Layer:
         examined = examine(file, allow_empty=True)

@@ -11,6 +11,7 @@ from typing import Final
 
 from runner.errors import Location, Problem
 from runner.inventory.model import LOCALHOST, Inventory, InventoryHost, Source
+from runner.rules import Rule
 
 Layer = dict[str, tuple[object, Source]]
 
@@ -49,7 +50,12 @@ class Gathered:
     def cycles(self) -> list[Problem]:
         """A problem for each child that leads back to its own group."""
         return [
-            Problem(f"the group '{name}' would contain itself through '{child}'", place, "remove one of the two")
+            Problem(
+                f"the group '{name}' would contain itself through '{child}'",
+                place,
+                "remove one of the two",
+                rule=Rule.CIRCULAR_GROUPS,
+            )
             for name, group in self.groups.items()
             for child, place in group.children.items()
             if name in self._below(child)

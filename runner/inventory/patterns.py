@@ -10,6 +10,7 @@ from typing import Final
 
 from runner.errors import Problem
 from runner.inventory.model import LOCALHOST, Inventory
+from runner.rules import Rule
 from runner.suggestions import did_you_mean
 
 _SUBSCRIPT: Final = re.compile(r"(?P<name>.+)\[(?:(?P<index>-?\d+)|(?P<first>-?\d*):(?P<last>-?\d*))\]")
@@ -33,7 +34,9 @@ def matching(inventory: Inventory, pattern: str) -> Selection:
         {"&": narrowing, "!": excluding}.get(term[0], plain).append(term.lstrip("&!") if term[0] in "&!" else term)
     problems: list[Problem] = []
     if not (plain or narrowing or excluding):
-        return Selection((), (Problem("the host pattern is empty", hint="write all, or the name of a group"),))
+        return Selection(
+            (), (Problem("the host pattern is empty", hint="write all, or the name of a group", rule=Rule.NO_HOSTS),)
+        )
     hosts = list(_any_of(inventory, plain or ["all"], problems))
     for term in narrowing:
         allowed = frozenset(_any_of(inventory, [term], problems))
@@ -86,7 +89,7 @@ def _by_expression(inventory: Inventory, term: str, problems: list[Problem]) -> 
     try:
         expression = re.compile(term[1:])
     except re.error as error:
-        problems.append(Problem(f"'{term}' is not a valid regular expression: {error}"))
+        problems.append(Problem(f"'{term}' is not a valid regular expression: {error}", rule=Rule.WRONG_VALUE))
         return ()
     return _by_name(inventory, expression, term, problems)
 
@@ -98,7 +101,8 @@ def _by_name(inventory: Inventory, expression: re.Pattern[str], term: str, probl
             found.update(dict.fromkeys(hosts))
     found.update(dict.fromkeys(host for host in inventory.groups.get("all", ()) if expression.match(host)))
     if not found:
-        problems.append(Problem(f"the pattern '{term}' fits no host and no group of {inventory.file}"))
+        message = f"the pattern '{term}' fits no host and no group of {inventory.file}"
+        problems.append(Problem(message, rule=Rule.UNKNOWN_HOST))
     return tuple(found)
 
 
@@ -109,7 +113,7 @@ def _part_of(hosts: tuple[str, ...], subscript: re.Match[str], problems: list[Pr
         if -len(hosts) <= index < len(hosts):
             return (hosts[index],)
         message = f"'{subscript[0]}': '{subscript['name']}' has only {len(hosts)} hosts"
-        problems.append(Problem(message, hint="counting starts at 0"))
+        problems.append(Problem(message, hint="counting starts at 0", rule=Rule.NO_HOSTS))
         return ()
     first = int(subscript["first"] or 0)
     last = int(subscript["last"] or -1)
@@ -119,4 +123,5 @@ def _part_of(hosts: tuple[str, ...], subscript: re.Match[str], problems: list[Pr
 def _unknown(inventory: Inventory, name: str) -> Problem:
     known = {*inventory.hosts, *inventory.groups}
     few = f"known are {', '.join(sorted(known))}" if len(known) <= 12 else "`all` means every host"
-    return Problem(f"there is no host or group '{name}' in {inventory.file}", hint=did_you_mean(name, known, few))
+    message = f"there is no host or group '{name}' in {inventory.file}"
+    return Problem(message, hint=did_you_mean(name, known, few), rule=Rule.UNKNOWN_HOST)

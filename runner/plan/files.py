@@ -13,6 +13,7 @@ from runner.plan.syntax import value_syntax_problems
 from runner.plan.texts import Text
 from runner.plan.values import Seen
 from runner.plan.world import FileVariables
+from runner.rules import Rule
 from runner.schema import module_schema, variable_problems
 from runner.template import TemplateError, is_template
 
@@ -61,7 +62,8 @@ class VariableFiles:
             return self.documents.get(shown)
         self._read.add(path)
         if not is_file(path):
-            self.problems.append(Problem(f"there is no file of variables {shown}", place, "check the path"))
+            message = f"there is no file of variables {shown}"
+            self.problems.append(Problem(message, place, "check the path", rule=Rule.MISSING_FILE))
             return None
         examined = examine(path)
         self.problems.extend(examined.problems)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from runner.errors import Problem
 from runner.inventory import Inventory, matching
 from runner.plan.model import Options, PlannedPlay
 from runner.plan.tags import known_tags
 from runner.playbook import Playbook
+from runner.rules import Rule
 from runner.suggestions import did_you_mean
 
 
@@ -21,11 +23,13 @@ def option_problems(
         for tag in tags:
             if tag not in known:
                 hint = did_you_mean(tag, known, "`tags:` on a play, block or task gives it one")
-                yield Problem(f"{option}: no task of {playbook.file} has the tag '{tag}'", None, hint)
+                message = f"{option}: no task of {playbook.file} has the tag '{tag}'"
+                yield Problem(message, None, hint, rule=Rule.UNKNOWN_TAG)
     if options.limit is None:
         return
     limited = matching(inventory, options.limit)
     for problem in limited.problems:
-        yield Problem(f"--limit: {problem.message}", None, problem.hint)
+        yield replace(problem, message=f"--limit: {problem.message}")
     if not limited.problems and not any(play.hosts for play in planned):
-        yield Problem(f"--limit {options.limit} leaves no host for any play of {playbook.file}", None)
+        message = f"--limit {options.limit} leaves no host for any play of {playbook.file}"
+        yield Problem(message, None, rule=Rule.NO_HOSTS)

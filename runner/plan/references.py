@@ -14,6 +14,7 @@ from runner.plan.facts import PlayFacts
 from runner.plan.texts import argument_place
 from runner.plan.tree import Step
 from runner.plan.values import Seen
+from runner.rules import Rule
 from runner.schema import module_schema
 from runner.suggestions import did_you_mean, listed
 from runner.template import is_template
@@ -36,7 +37,8 @@ def handler_problems(facts: PlayFacts, steps: Sequence[Step]) -> Iterator[Proble
                 first = document.at(names[name].at).line
                 hint = "rename one, or let both `listen` to one name"
                 place = document.at((*step.at, "name"))
-                yield Problem(f"the handler '{name}' is there twice (first in line {first})", place, hint)
+                message = f"the handler '{name}' is there twice (first in line {first})"
+                yield Problem(message, place, hint, rule=Rule.DUPLICATE_HANDLER)
             names.setdefault(name, step)
     known |= names.keys()
     if any(is_template(name) for name in known):
@@ -46,7 +48,8 @@ def handler_problems(facts: PlayFacts, steps: Sequence[Step]) -> Iterator[Proble
             if not is_template(name) and name not in known:
                 at: Path = (*step.at, "notify", index) if isinstance(step.raw["notify"], list) else (*step.at, "notify")
                 otherwise = f"the play has {listed(known)}" if known else "the play has no handlers"
-                yield Problem(f"there is no handler '{name}'", document.at(at), did_you_mean(name, known, otherwise))
+                hint = did_you_mean(name, known, otherwise)
+                yield Problem(f"there is no handler '{name}'", document.at(at), hint, rule=Rule.UNKNOWN_HANDLER)
 
 
 def repository_problems(facts: PlayFacts) -> Iterator[Problem]:
@@ -85,10 +88,12 @@ def _host_problem(name: str, place: Location | None, facts: PlayFacts) -> Iterat
     known = facts.world.inventory.hosts
     if facts.world.has_inventory and name not in known and name not in _CONTROLLER:
         if name in facts.world.inventory.groups:
-            yield Problem(f"'{name}' is a group, a host is needed", place, f"for example {{{{ groups['{name}'][0] }}}}")
+            hint = f"for example {{{{ groups['{name}'][0] }}}}"
+            yield Problem(f"'{name}' is a group, a host is needed", place, hint, rule=Rule.UNKNOWN_HOST)
         else:
             otherwise = f"add it to {facts.world.inventory.file}"
-            yield Problem(f"there is no host '{name}' in the inventory", place, did_you_mean(name, known, otherwise))
+            hint = did_you_mean(name, known, otherwise)
+            yield Problem(f"there is no host '{name}' in the inventory", place, hint, rule=Rule.UNKNOWN_HOST)
 
 
 def _repository_problem(name: str, place: Location, seen: Seen, facts: PlayFacts) -> Iterator[Problem]:
@@ -98,7 +103,8 @@ def _repository_problem(name: str, place: Location, seen: Seen, facts: PlayFacts
             return
         if name not in known:
             otherwise = f"known are {listed(known)}" if known else "define it under `repositories`"
-            yield Problem(f"there is no repository '{name}'", place, did_you_mean(name, known, otherwise))
+            hint = did_you_mean(name, known, otherwise)
+            yield Problem(f"there is no repository '{name}'", place, hint, rule=Rule.UNKNOWN_REPOSITORY)
             return
 
 
@@ -107,7 +113,8 @@ def _file_problem(name: str, kind: str, place: Location, directory: FilePath) ->
     places = (wanted,) if wanted.is_absolute() else (directory / wanted, directory / kind / wanted)
     if not any(exists(candidate) for candidate in places):
         looked = " and ".join(str(candidate) for candidate in places)
-        yield Problem(f"there is no file '{name}' on the controller", place, f"looked for {looked}")
+        message = f"there is no file '{name}' on the controller"
+        yield Problem(message, place, f"looked for {looked}", rule=Rule.MISSING_FILE)
 
 
 def _annotated(value: object, at: Path, schema: Mapping[str, Any]) -> Iterator[tuple[str, Path, Mapping[str, Any]]]:

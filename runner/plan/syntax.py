@@ -43,7 +43,7 @@ def value_syntax_problems(value: object, place: Location | None, templar: Templa
             try:
                 templar.usages(value)
             except TemplateError as error:
-                yield Problem(error.message, place, error.hint)
+                yield Problem(error.message, place, error.hint, rule=error.rule)
     elif isinstance(value, (Mapping, list)):
         for item in value.values() if isinstance(value, Mapping) else value:
             yield from value_syntax_problems(item, place, templar)
@@ -60,4 +60,4 @@ def text_problems(text: Text, document: Document, templar: Templar) -> Iterator[
         message = error.message
         if text.file:
             message = message.removesuffix(f" in line {error.line} of the text")
-        yield Problem(message, text.place(document, error.line), error.hint)
+        yield Problem(message, text.place(document, error.line), error.hint, rule=error.rule)

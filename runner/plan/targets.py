@@ -9,6 +9,7 @@ from runner.errors import Location, Problem
 from runner.inventory import Inventory, matching
 from runner.plan.model import Options
 from runner.playbook import Play
+from runner.rules import Rule
 from runner.template import Templar, TemplateError
 
 Targets = tuple[tuple[str, ...], tuple[Problem, ...]]
@@ -22,13 +23,13 @@ def targets(play: Play, inventory: Inventory, options: Options, templar: Templar
     try:
         pattern = _pattern(play, {**play.keywords.vars, **options.extra_vars}, templar)
     except TemplateError as error:
-        return (), (Problem(error.message, place, error.hint or "give it with -e"),)
+        return (), (Problem(error.message, place, error.hint or "give it with -e", rule=error.rule),)
     found = matching(inventory, pattern)
     if found.problems:
         return (), tuple(replace(problem, location=place) for problem in found.problems)
     if not found.hosts:
         hint = "give the group hosts in the inventory, or correct the pattern"
-        return (), (Problem(f"'{pattern}' matches no host of {inventory.file}", place, hint),)
+        return (), (Problem(f"'{pattern}' matches no host of {inventory.file}", place, hint, rule=Rule.NO_HOSTS),)
     if options.limit is None:
         return found.hosts, ()
     limited = frozenset(matching(inventory, options.limit).hosts)

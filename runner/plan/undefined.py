@@ -12,6 +12,7 @@ from runner.plan.model import RESCUE_MAGIC
 from runner.plan.texts import Text, texts_of_keywords, texts_of_step
 from runner.plan.tree import Step
 from runner.plan.verdicts import guarded, verdict
+from runner.rules import Rule
 from runner.schema import schema
 from runner.suggestions import did_you_mean, some
 from runner.template import TemplateError, Usage, usage_of
@@ -99,15 +100,18 @@ def _problem(gap: Missing, hosts: list[str], text: Text, usage: Usage, step: Ste
 
 def _gap_problem(gap: Missing, place: Location, facts: PlayFacts, step: Step | None) -> Problem:
     if gap.kind == "circle":
-        return Problem(f"'{gap.name}' needs its own value, through '{gap.needed_by}'", place)
+        message = f"'{gap.name}' needs its own value, through '{gap.needed_by}'"
+        return Problem(message, place, rule=Rule.CIRCULAR_VARIABLE)
     needed_by = f", which '{gap.needed_by}' needs" if gap.needed_by else ""
     if not gap.kind:
-        return Problem(f"'{gap.name}' is undefined{needed_by}", place, _hint(gap.name, step, facts))
+        message = f"'{gap.name}' is undefined{needed_by}"
+        return Problem(message, place, _hint(gap.name, step, facts), rule=Rule.UNDEFINED_VARIABLE)
     if gap.kind == "env":
         hint = f"export {gap.name}=… before the run, or give lookup() a default"
         message = f"the environment variable {gap.name} is not set{needed_by}"
-        return Problem(message, place, hint, facts.world.without_environment)
-    return Problem(f"there is no file '{gap.name}' on the controller{needed_by}", place, "check the path")
+        return Problem(message, place, hint, facts.world.without_environment, rule=Rule.MISSING_ENVIRONMENT)
+    message = f"there is no file '{gap.name}' on the controller{needed_by}"
+    return Problem(message, place, "check the path", rule=Rule.MISSING_FILE)
 
 
 def _hint(name: str, step: Step | None, facts: PlayFacts) -> str:

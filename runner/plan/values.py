@@ -118,7 +118,8 @@ class Rendering:
             return templar.render(text, self.facts.variables(host, step.own_vars))
         except TemplateError as error:
             if verdict(step, host, self.facts) is True:
-                self.failures.append(Problem(error.message, self.facts.world.document.at(at), error.hint))
+                place_at = self.facts.world.document.at(at)
+                self.failures.append(Problem(error.message, place_at, error.hint, rule=error.rule))
             return text
 
 
@@ -151,7 +152,7 @@ def _told(problem: ArgumentProblem, written: Mapping[str, object], at: Path, see
         hints.append(f"so it is for {some(seen.hosts)}")
     document = facts.world.document
     place = document.key_at(at) if problem.on_key else document.at(at)
-    return Problem(f"rendered, {problem.message}", place, "; ".join(hint for hint in hints if hint))
+    return Problem(f"rendered, {problem.message}", place, "; ".join(hint for hint in hints if hint), rule=problem.rule)
 
 
 def _template_at(written: object, path: Path) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from runner.document import Document, Path
 from runner.errors import Problem
+from runner.rules import Rule
 from runner.schema.files import schema
 from runner.schema.validation import located, value_problems
 from runner.suggestions import did_you_mean
@@ -39,7 +40,7 @@ def inventory_problems(document: Document) -> list[Problem]:
     data = document.data
     if not isinstance(data, dict):
         hint = "begin with 'all:' and 'hosts:' below it; inventories are YAML here, not INI"
-        walk.note((), "an inventory is a mapping of groups", hint)
+        walk.note(Rule.WRONG_STRUCTURE, (), "an inventory is a mapping of groups", hint)
     else:
         for name, group in data.items():
             walk.group(group, (name,))
@@ -58,21 +59,28 @@ class _Walk:
         self.document = document
         self.problems: list[Problem] = []
 
-    def note(self, path: Path, message: str, hint: str = "", on_key: bool = False) -> None:
+    def note(self, rule: Rule, path: Path, message: str, hint: str = "", on_key: bool = False) -> None:
         place = self.document.key_at(path) if on_key else self.document.at(path)
-        self.problems.append(Problem(message, place, hint))
+        self.problems.append(Problem(message, place, hint, rule=rule))
 
     def group(self, group: object, path: Path) -> None:
         self._name(path, "group")
         if group is None:
             return
         if not isinstance(group, dict):
-            self.note(path, f"the group '{path[-1]}' must be a mapping", "it holds hosts, vars and children")
+            self.note(
+                Rule.WRONG_STRUCTURE,
+                path,
+                f"the group '{path[-1]}' must be a mapping",
+                "it holds hosts, vars and children",
+            )
             return
         for key, value in group.items():
             if key not in _GROUP_KEYS:
                 hint = did_you_mean(key, _GROUP_KEYS, "a group holds hosts, vars and children")
-                self.note((*path, key), f"unknown key '{key}' of the group '{path[-1]}'", hint, on_key=True)
+                self.note(
+                    Rule.UNKNOWN_KEY, (*path, key), f"unknown key '{key}' of the group '{path[-1]}'", hint, on_key=True
+                )
             elif value is not None:
                 self._section(key, value, (*path, key))
 
@@ -81,7 +89,7 @@ class _Walk:
             self.variables(value, path)
         elif not isinstance(value, dict):
             hint = f"write each with a ':' behind it, indented below {key}"
-            self.note(path, f"'{key}' must be a mapping of names, not {_kind(value)}", hint)
+            self.note(Rule.WRONG_STRUCTURE, path, f"'{key}' must be a mapping of names, not {_kind(value)}", hint)
         else:
             for name, item in value.items():
                 if key == "children":
@@ -94,21 +102,26 @@ class _Walk:
         name = str(path[-1])
         if not name or any(character in name for character in " \t,&!~") or name.startswith("-"):
             message = f"'{name}' cannot be the name of a {kind}: patterns could not mean it"
-            self.note(path, message, "use letters, digits, '_', '-' and '.'", on_key=True)
+            self.note(Rule.BAD_NAME, path, message, "use letters, digits, '_', '-' and '.'", on_key=True)
 
     def variables(self, variables: object, path: Path) -> None:
         if variables is None:
             return
         if not isinstance(variables, dict):
-            self.note(path, f"variables must be a mapping, not {_kind(variables)}", "write them as 'name: value'")
+            self.note(
+                Rule.WRONG_STRUCTURE,
+                path,
+                f"variables must be a mapping, not {_kind(variables)}",
+                "write them as 'name: value'",
+            )
             return
         described: dict[str, Any] = schema("inventory.json")["definitions"]["variables"]
         for name in variables:
             if hint := _REPLACED.get(name):
-                self.note((*path, name), f"'{name}' is not supported", hint, on_key=True)
+                self.note(Rule.UNSUPPORTED, (*path, name), f"'{name}' is not supported", hint, on_key=True)
             elif name.startswith("ansible_") and name not in described["properties"]:
                 hint = did_you_mean(name, described["properties"], "names that begin with ansible_ are reserved")
-                self.note((*path, name), f"unknown connection variable '{name}'", hint, on_key=True)
+                self.note(Rule.UNKNOWN_KEY, (*path, name), f"unknown connection variable '{name}'", hint, on_key=True)
         for problem in value_problems(described, variables, rendered=False, noun="variable"):
             self.problems.append(located(problem, self.document, path))
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from runner.document import Document, Path
 from runner.errors import Problem
+from runner.rules import Rule
 from runner.schema.files import Kind, keyword_schema, module_names, module_schema
 from runner.schema.validation import ArgumentProblem, argument_problems, keyword_problems, located
 from runner.suggestions import did_you_mean, listed, nearest
@@ -99,16 +100,21 @@ class _Walk:
     def playbook(self) -> None:
         plays = self.document.data
         if not isinstance(plays, list):
-            self._at((), "a playbook is a list of plays", "begin with '- hosts: …'")
+            self._at(Rule.WRONG_STRUCTURE, (), "a playbook is a list of plays", "begin with '- hosts: …'")
         elif not plays:
-            self._at((), "the playbook has no play", "begin with '- hosts: …'")
+            self._at(Rule.WRONG_STRUCTURE, (), "the playbook has no play", "begin with '- hosts: …'")
         else:
             for index, play in enumerate(plays):
                 self._play(play, (index,))
 
     def _play(self, play: object, path: Path) -> None:
         if not isinstance(play, dict):
-            self._at(path, "a play is a mapping", "write '- hosts: …' with the play's keywords below it")
+            self._at(
+                Rule.WRONG_STRUCTURE,
+                path,
+                "a play is a mapping",
+                "write '- hosts: …' with the play's keywords below it",
+            )
             self.no_tasks.add(path)
             return
         self._keywords(play, path, "play", frozenset())
@@ -116,7 +122,8 @@ class _Walk:
     def _entry(self, entry: object, path: Path, kind: Kind) -> None:
         if not isinstance(entry, dict):
             self.no_tasks.add(path)
-            self._at(path, f"a {kind} is a mapping with a module's name as a key", "for example - debug: {msg: hello}")
+            hint = "for example - debug: {msg: hello}"
+            self._at(Rule.WRONG_STRUCTURE, path, f"a {kind} is a mapping with a module's name as a key", hint)
         elif BLOCK_KEYS & entry.keys():
             self._block(entry, path, kind)
         else:
@@ -125,11 +132,13 @@ class _Walk:
     def _block(self, block: dict[str, object], path: Path, kind: Kind) -> None:
         if kind == "handler":
             self.no_tasks.add(path)
-            self._at(path, "a handler cannot be a block", "write its tasks as handlers that `listen` to one name")
+            hint = "write its tasks as handlers that `listen` to one name"
+            self._at(Rule.WRONG_STRUCTURE, path, "a handler cannot be a block", hint)
             return
         extra = sorted(block.keys() & module_names())
         for module in extra:
-            self._on((*path, module), "a block has no module of its own", "move the module into the block's list")
+            hint = "move the module into the block's list"
+            self._on(Rule.MODULE_COUNT, (*path, module), "a block has no module of its own", hint)
         self._keywords(block, path, "block", frozenset(extra))
         if all((*path, key) in self.unusable for key in BLOCK_KEYS & block.keys()):
             self.no_tasks.add(path)
@@ -139,12 +148,13 @@ class _Walk:
         self._keywords(task, path, kind, frozenset(modules))
         if len(modules) > 1:
             names = listed(f"'{module}'" for module in modules)
-            self._on((*path, modules[1]), f"a task has exactly one module, here are {names}", "make a task of each")
+            message = f"a task has exactly one module, here are {names}"
+            self._on(Rule.MODULE_COUNT, (*path, modules[1]), message, "make a task of each")
         elif not modules:
             self.no_tasks.add(path)
             if not self._misspelt_module(task, kind):
                 hint = "add one, such as 'command: …'; `sentraplay doc` lists them"
-                self._at(path, f"the {kind} names no module", hint)
+                self._at(Rule.MODULE_COUNT, path, f"the {kind} names no module", hint)
         for module in modules:
             self._arguments(task, module, path)
 
@@ -168,24 +178,26 @@ class _Walk:
                     self._entry(item, (*path, key, index), inner)
 
     def _unknown(self, key: str, entry: dict[str, object], path: Path, kind: Kind, modules: frozenset[str]) -> None:
-        message, hint = self._unknown_words(key, entry, kind, modules)
-        self._on((*path, key), message, hint)
+        rule, message, hint = self._unknown_words(key, entry, kind, modules)
+        self._on(rule, (*path, key), message, hint)
         self.unusable.add((*path, key))
 
     def _unknown_words(
         self, key: str, entry: dict[str, object], kind: Kind, modules: frozenset[str]
-    ) -> tuple[str, str]:
+    ) -> tuple[Rule, str, str]:
         for module in modules:
             if key in module_schema(module).get("properties", {}):
-                return f"'{key}' is an argument of '{module}', not a keyword", f"indent it below '{module}:'"
+                message = f"'{key}' is an argument of '{module}', not a keyword"
+                return Rule.UNKNOWN_KEYWORD, message, f"indent it below '{module}:'"
         if elsewhere := _known_elsewhere(key, kind):
             return elsewhere
         known = frozenset(keyword_schema(kind)["properties"])
         if modules or kind in ("play", "block"):
-            return f"unknown keyword '{key}'", did_you_mean(key, known)
+            return Rule.UNKNOWN_KEYWORD, f"unknown keyword '{key}'", did_you_mean(key, known)
         if near := nearest(key, known - entry.keys()):
-            return f"unknown keyword or module '{key}'", f"did you mean '{near}'?"
-        return f"unknown module '{key}'", did_you_mean(key, module_names(), "`sentraplay doc` lists the modules")
+            return Rule.UNKNOWN_KEYWORD, f"unknown keyword or module '{key}'", f"did you mean '{near}'?"
+        hint = did_you_mean(key, module_names(), "`sentraplay doc` lists the modules")
+        return Rule.UNKNOWN_MODULE, f"unknown module '{key}'", hint
 
     def _arguments(self, task: dict[str, object], module: str, path: Path) -> None:
         extra = task.get("args")
@@ -198,11 +210,12 @@ class _Walk:
             written = {free_form: written}
         elif not isinstance(written, dict):
             hint = f"write {module}: and its arguments below it, as 'name: value'"
-            self._at((*path, module), f"the arguments of '{module}' must be a mapping", hint)
+            self._at(Rule.WRONG_TYPE, (*path, module), f"the arguments of '{module}' must be a mapping", hint)
             self.no_tasks.add(path)
             return
         for both in sorted(extra.keys() & written.keys()):
-            self._on((*path, "args", both), f"the argument '{both}' is given twice, here and below '{module}'")
+            message = f"the argument '{both}' is given twice, here and below '{module}'"
+            self._on(Rule.DUPLICATE_KEY, (*path, "args", both), message)
         for problem in argument_problems(module, {**extra, **written}, rendered=False):
             self._argument(problem, task, module, path)
 
@@ -218,11 +231,11 @@ class _Walk:
             self.unusable.add((*under, *keys))
         self.problems.append(located(problem, self.document, under))
 
-    def _at(self, path: Path, message: str, hint: str = "") -> None:
-        self.problems.append(Problem(message, self.document.at(path), hint))
+    def _at(self, rule: Rule, path: Path, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(message, self.document.at(path), hint, rule=rule))
 
-    def _on(self, path: Path, message: str, hint: str = "") -> None:
-        self.problems.append(Problem(message, self.document.key_at(path), hint))
+    def _on(self, rule: Rule, path: Path, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(message, self.document.key_at(path), hint, rule=rule))
 
 
 def _keys_of(path: Path) -> Path:
@@ -230,16 +243,17 @@ def _keys_of(path: Path) -> Path:
     return tuple(takewhile(lambda step: isinstance(step, str), path))
 
 
-def _known_elsewhere(key: str, kind: Kind) -> tuple[str, str] | None:
-    """Message and hint for a word that has a meaning, but not here."""
+def _known_elsewhere(key: str, kind: Kind) -> tuple[Rule, str, str] | None:
+    """Rule, message and hint for a word that has a meaning, but not here."""
     short = key.rpartition(".")[2]
     if key in UNSUPPORTED:
-        return f"'{key}' is not supported", UNSUPPORTED[key]
+        return Rule.UNSUPPORTED, f"'{key}' is not supported", UNSUPPORTED[key]
     if key in module_names():
-        return f"the module '{key}' cannot stand in a {kind}", "put it into a task of `tasks`"
+        message = f"the module '{key}' cannot stand in a {kind}"
+        return Rule.UNKNOWN_KEYWORD, message, "put it into a task of `tasks`"
     if short in module_names() and kind in ("task", "handler"):
-        return f"'{key}' is not a module's name here", f"write '{short}'"
+        return Rule.UNKNOWN_MODULE, f"'{key}' is not a module's name here", f"write '{short}'"
     for other in ("task", "play", "block", "handler"):
         if key in keyword_schema(other)["properties"]:
-            return f"'{key}' is a keyword of a {other}, not of a {kind}", ""
+            return Rule.UNKNOWN_KEYWORD, f"'{key}' is a keyword of a {other}, not of a {kind}", ""
     return None

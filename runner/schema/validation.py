@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from runner.document import Document, Path
 from runner.document.model import holds_template
 from runner.errors import Problem
+from runner.rules import Rule
 from runner.schema import words
 from runner.schema.files import Kind, Schema, keyword_schema, module_schema, schema
 from runner.schema.quick import certainly_fits
@@ -17,6 +18,15 @@ from runner.schema.quick import certainly_fits
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
     from jsonschema.protocols import Validator
+
+
+_UNKNOWN: Final = {"argument": Rule.UNKNOWN_ARGUMENT, "keyword": Rule.UNKNOWN_KEYWORD}
+_BROKEN: Final = {
+    "required": Rule.MISSING_KEY,
+    "type": Rule.WRONG_TYPE,
+    **dict.fromkeys(("not", "oneOf", "anyOf", "dependencies"), Rule.CONFLICTING_KEYS),
+}
+"""The kind of problem, by what of JSON Schema is broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +37,7 @@ class ArgumentProblem:
     message: str
     hint: str = ""
     on_key: bool = False
+    rule: Rule = Rule.WRONG_VALUE
 
 
 def argument_problems(module: str, args: Mapping[str, object], rendered: bool) -> list[ArgumentProblem]:
@@ -57,7 +68,7 @@ def located(problem: ArgumentProblem, document: Document, under: Path = ()) -> P
     """The problem with its place in the document, where the checked value stands at `under`."""
     path = (*under, *problem.path)
     place = document.key_at(path) if problem.on_key else document.at(path)
-    return Problem(problem.message, place, problem.hint)
+    return Problem(problem.message, place, problem.hint, rule=problem.rule)
 
 
 @lru_cache(maxsize=1)
@@ -141,10 +152,11 @@ def _worded(violation: words.Violation, noun: str) -> Iterable[ArgumentProblem]:
     if violation.rule == "additionalProperties":
         for key in words.unknown_keys(violation):
             message, hint = words.unknown_key(key, violation, noun)
-            yield ArgumentProblem((*path, key), message, hint, on_key=True)
+            yield ArgumentProblem((*path, key), message, hint, on_key=True, rule=_UNKNOWN.get(noun, Rule.UNKNOWN_KEY))
     elif violation.is_name:
         message, hint = words.bad_name(violation)
-        yield ArgumentProblem((*path, str(violation.value)), message, hint, on_key=True)
+        yield ArgumentProblem((*path, str(violation.value)), message, hint, on_key=True, rule=Rule.BAD_NAME)
     else:
         message, hint = words.of(violation, noun)
-        yield ArgumentProblem(path, message, hint, on_key=words.is_about_the_whole(violation))
+        on_key = words.is_about_the_whole(violation)
+        yield ArgumentProblem(path, message, hint, on_key, _BROKEN.get(violation.rule, Rule.WRONG_VALUE))

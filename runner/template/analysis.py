@@ -8,6 +8,7 @@ from typing import Final
 import jinja2
 from jinja2 import meta, nodes
 
+from runner.rules import Rule
 from runner.suggestions import did_you_mean
 from runner.template.environment import Environment
 from runner.template.errors import TemplateError, shortened, syntax_error
@@ -66,7 +67,7 @@ class Analyst:
         except jinja2.TemplateSyntaxError as error:
             return syntax_error(error, text)
         except RecursionError:
-            return TemplateError(f"'{shortened(text)}' is nested too deeply")
+            return TemplateError(f"'{shortened(text)}' is nested too deeply", rule=Rule.TEMPLATE_SYNTAX)
         return survey.unknown or self._usage(tree, survey)
 
     def _simple(self, text: str) -> Usage | None:
@@ -153,7 +154,8 @@ class Survey:
         if node.name not in known and self.unknown is None:
             hint = did_you_mean(node.name, known)
             message = f"there is no {'filter' if is_filter else 'test'} '{node.name}'"
-            self.unknown = TemplateError(message, hint=hint, line=node.lineno)
+            rule = Rule.UNKNOWN_FILTER if is_filter else Rule.UNKNOWN_TEST
+            self.unknown = TemplateError(message, hint=hint, line=node.lineno, rule=rule)
         if is_filter and node.name in _UNSTEADY_FILTERS:
             self.steady = False
         guards = node.name in (_GUARD_FILTERS if is_filter else _GUARD_TESTS)
@@ -168,7 +170,8 @@ class Survey:
             return
         if constants[0] not in LOOKUPS and self.unknown is None:
             hint = did_you_mean(constants[0], LOOKUPS)
-            self.unknown = TemplateError(f"there is no lookup '{constants[0]}'", hint=hint, line=node.lineno)
+            message = f"there is no lookup '{constants[0]}'"
+            self.unknown = TemplateError(message, hint=hint, line=node.lineno, rule=Rule.UNKNOWN_LOOKUP)
         if len(constants) == 2 and isinstance(constants[1], str) and not node.kwargs:
             (self.optional_lookups if guarded else self.lookups).add((constants[0], constants[1]))
 

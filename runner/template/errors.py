@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runner.errors import TaskFailed
+from runner.rules import Rule
 
 if TYPE_CHECKING:
     import jinja2
@@ -20,11 +21,14 @@ class TemplateError(TaskFailed):
     """
 
     line: int = field(default=1, kw_only=True)
+    rule: Rule = field(default=Rule.TEMPLATE_FAILURE, kw_only=True)
 
 
 @dataclass(eq=False)
 class UndefinedVariable(TemplateError):  # noqa: N818  it reads as what it is
     """A template needs a value that does not exist."""
+
+    rule: Rule = field(default=Rule.UNDEFINED_VARIABLE, kw_only=True)
 
 
 def syntax_error(error: jinja2.TemplateSyntaxError, text: str) -> TemplateError:
@@ -33,10 +37,12 @@ def syntax_error(error: jinja2.TemplateSyntaxError, text: str) -> TemplateError:
     several_lines = "\n" in text.strip()
     line = f" in line {error.lineno} of the text" if several_lines else ""
     if unknown := re.fullmatch(r"No (filter|test) named '(.*)'", said):
-        return TemplateError(f"there is no {unknown[1]} '{unknown[2]}'{line}", line=error.lineno)
+        rule = Rule.UNKNOWN_FILTER if unknown[1] == "filter" else Rule.UNKNOWN_TEST
+        return TemplateError(f"there is no {unknown[1]} '{unknown[2]}'{line}", line=error.lineno, rule=rule)
     told, hint = _in_words(said, text)
     what = "this" if several_lines else f"'{shortened(text)}'"
-    return TemplateError(f"{what} is not a valid template: {told}{line}", hint=hint, line=error.lineno)
+    message = f"{what} is not a valid template: {told}{line}"
+    return TemplateError(message, hint=hint, line=error.lineno, rule=Rule.TEMPLATE_SYNTAX)
 
 
 def _in_words(said: str, text: str) -> tuple[str, str]:
