@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import shlex
+import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from types import NoneType
 from typing import Any, Final
-from urllib.parse import quote, quote_plus
+
+from runner.disguises import SHORTEST, disguises
 
 MASK: Final = "***"
 
-# Masking every occurrence of a very short string would corrupt unrelated text and give the secret
-# away by its holes (seen in the field: ansible #62720); such a secret is masked only as a whole value.
-SHORTEST_SUBSTRING: Final = 4
-
-_WITHOUT_TEXT: Final = frozenset({bool, int, float, NoneType})
+_WITHOUT_TEXT: Final = frozenset({bool, NoneType})
+_NUMBERS: Final = frozenset({int, float})
+_BREAK: Final = re.compile(r"[\r\n]+")
 
 
 class Secret:
@@ -54,16 +51,18 @@ def reveal(value: str | Secret) -> str:
 
 
 class Redactor:
-    """Knows every secret of a run and masks each in all the forms it commonly takes.
+    """Knows every secret of a run and masks each in all its disguises, also where line ends break them.
 
-    Thread-safe. A form is the secret as it stands, quoted for a shell, escaped in JSON, quoted in a
-    URL, or in base64.
+    Thread-safe. A secret shorter than `disguises.SHORTEST` is masked only where it is the whole of a value.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._whole: frozenset[str] = frozenset()
         self._forms: tuple[str, ...] = ()
+        self._unbroken: tuple[str, ...] = ()
+        self._by_first: dict[str, tuple[str, ...]] = {}
+        self._longest = 0
 
     def register(self, value: str | Secret) -> None:
         """From now on `value` is masked; registering twice is harmless, empty text is ignored."""
@@ -72,9 +71,11 @@ class Redactor:
             return
         with self._lock:
             self._whole = self._whole | {text}
-            if len(text) >= SHORTEST_SUBSTRING:
-                forms = set(self._forms) | _forms_of(text)
-                self._forms = tuple(sorted(forms, key=len, reverse=True))
+            if new := disguises(text).difference(self._forms):
+                self._forms = tuple(sorted((*self._forms, *new), key=len, reverse=True))
+                self._unbroken = tuple(dict.fromkeys(_BREAK.sub("", form) for form in self._forms))
+                self._by_first = _by_first(self._unbroken)
+                self._longest = max(map(len, self._unbroken))
 
     def text(self, text: str) -> str:
         """`text` with every known secret masked."""
@@ -83,7 +84,24 @@ class Redactor:
         for form in self._forms:
             if form in text:
                 text = text.replace(form, MASK)
-        return text
+        return self._without_broken(text) if "\n" in text else text
+
+    def lines(self, lines: Sequence[str]) -> list[str]:
+        """The lines of one text with every known secret masked, also one that goes on in the next line."""
+        masked = [self.text(line) for line in lines]
+        if len(masked) < 2 or not self._forms:
+            return masked
+        joined = "\n".join(masked)
+        whole = self._without_broken(joined)
+        return masked if whole == joined else self._split(whole, masked)
+
+    def unfinished(self, text: str) -> int:
+        """Where in `text` something begins that may become a secret with what follows; its length if nothing does."""
+        for start in range(max(0, len(text) - self._longest + 1), len(text)):
+            tail = text[start:]
+            if any(len(form) > len(tail) and form.startswith(tail) for form in self._by_first.get(tail[0], ())):
+                return start
+        return len(text)
 
     def redact(self, value: Any) -> Any:
         """A copy of plain data, or of a frozen dataclass holding plain data, with every secret masked."""
@@ -92,32 +110,41 @@ class Redactor:
             return value
         if isinstance(value, str):
             return self.text(value) if self._whole else value
+        if type(value) in _NUMBERS:
+            return MASK if self._is_secret_number(value) else value
         if isinstance(value, Secret):
             return MASK
         if isinstance(value, (dict, Mapping)):
             return {self.redact(key): self.redact(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
+            if self._forms and len(value) > 1 and all(isinstance(item, str) for item in value):
+                return type(value)(self.lines(value))
             return type(value)(self.redact(item) for item in value)
         if is_dataclass(value) and not isinstance(value, type):
             return replace(value, **{f.name: self.redact(getattr(value, f.name)) for f in fields(value)})
         return value
 
+    def _is_secret_number(self, value: float) -> bool:
+        return bool(self._whole) and len(str(value)) >= SHORTEST and str(value) in self._whole
 
-def _forms_of(text: str) -> set[str]:
-    stripped = text.strip()
-    lines = {line for line in text.splitlines() if len(line) >= SHORTEST_SUBSTRING}
-    plain = {text, stripped, *lines} - {""}
-    forms = set(plain)
-    for form in plain:
-        forms |= {
-            shlex.quote(form),
-            json.dumps(form)[1:-1],
-            json.dumps(form, ensure_ascii=False)[1:-1],
-            repr(form)[1:-1],
-            quote(form),
-            quote(form, safe=""),
-            quote_plus(form),
-            base64.b64encode(form.encode()).decode(),
-            base64.urlsafe_b64encode(form.encode()).decode(),
-        }
-    return {form for form in forms if len(form) >= SHORTEST_SUBSTRING}
+    def _without_broken(self, text: str) -> str:
+        """`text` with secrets masked that go on over line ends, which stay where they are."""
+        flat = _BREAK.sub("", text)
+        for form in self._unbroken:
+            if form in flat:
+                broken = r"[\r\n]*".join(map(re.escape, form))
+                text = re.sub(broken, lambda found: re.sub(r"[^\r\n]+", MASK, found[0]), text)
+                flat = _BREAK.sub("", text)
+        return text
+
+    def _split(self, whole: str, masked: list[str]) -> list[str]:
+        """`whole` as the lines it was joined from; each of those may have line ends of its own."""
+        parts = iter(whole.split("\n"))
+        return ["\n".join(next(parts) for _ in range(line.count("\n") + 1)) for line in masked]
+
+
+def _by_first(forms: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for form in forms:
+        found.setdefault(form[0], []).append(form)
+    return {first: tuple(forms) for first, forms in found.items()}

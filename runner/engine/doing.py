@@ -10,6 +10,7 @@ from typing import Any, Final
 from runner.engine import results
 from runner.engine.conditions import Reader
 from runner.engine.context import Context
+from runner.engine.lines import Lines
 from runner.engine.results import Ended
 from runner.engine.step import Stage, Step
 from runner.events import OutputLine
@@ -43,10 +44,16 @@ class Doing:
 
     def once(self) -> Ended:
         """Preview or apply; raises what the module raises."""
-        deadline = time.monotonic() + self.timeout
+        lines = Lines(self.stage.redactor, self._line)
+        try:
+            return self._done(time.monotonic() + self.timeout, lines)
+        finally:
+            lines.flush()
+
+    def _done(self, deadline: float, lines: Lines) -> Ended:
         context = Context(
             self.stage.around,
-            host=self._view(deadline),
+            host=self._view(deadline, lines),
             run=replace(self.stage.run, check=self.check, diff=self.diff),
             variables=self.variables,
             path=self.step.path,
@@ -58,12 +65,12 @@ class Doing:
             return results.previewed(self.module.preview(context, self.args), self.diff)
         return results.acted(self.module.apply(context, self.args), self.diff)
 
-    def _view(self, deadline: float) -> Host:
+    def _view(self, deadline: float, lines: Lines) -> Host:
         return self.stage.around.hosts.get(self.target).view(
             become=self.become,
             deadline=deadline,
             env=self.environment or None,
-            on_output=None if self.silent else self._line,
+            on_output=None if self.silent else lines,
         )
 
     def _line(self, stream: str, text: str) -> None:
