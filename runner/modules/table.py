@@ -15,6 +15,8 @@ _PLACES: Final[Mapping[str, str]] = {
     "fail": "control.fail:Fail",
     "pause": "control.pause:Pause",
     "set_fact": "control.set_fact:SetFact",
+    "ping": "facts.ping:Ping",
+    "setup": "facts.setup:Setup",
     "command": "system.command:CommandModule",
     "copy": "system.copy:Copy",
     "file": "system.file:File",

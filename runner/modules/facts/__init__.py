@@ -1,0 +1,1 @@
+"""What a host says of itself: gathered by one script, read by pure functions."""
