@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 import yaml
 
+from runner.document.scalars import AmbiguousError, plain
+
 
 def dump(data: object, *, indent: int = 2, width: int = 100) -> str:
     """YAML text that reads back equal, in YAML 1.1 and 1.2 alike; mappings keep their order."""
     text: str = yaml.dump(
         _plain(data),
-        Dumper=yaml.CSafeDumper,
+        Dumper=_Dumper,
         indent=indent,
         width=width,
         sort_keys=False,
@@ -19,6 +21,24 @@ def dump(data: object, *, indent: int = 2, width: int = 100) -> str:
         allow_unicode=True,
     )
     return text.removesuffix("...\n")
+
+
+class _Dumper(yaml.CSafeDumper):
+    """Quotes what only YAML 1.2 takes for a number (`1e5`); PyYAML itself knows YAML 1.1's."""
+
+
+def _text(dumper: yaml.CSafeDumper, text: str) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if _reads_otherwise(text) else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def _reads_otherwise(text: str) -> bool:
+    try:
+        return not isinstance(plain(text), str)
+    except AmbiguousError:
+        return True
 
 
 def _plain(value: object) -> object:

@@ -155,3 +155,10 @@ def test_a_file_that_cannot_be_read_is_one_problem(tmp_path: Path, make: str) ->
 def test_what_is_dumped_is_read_equal_by_yaml_1_1_and_1_2() -> None:
     odd = {"a": ["yes", "0644", "22:22", "1.10", "", "~", "é", "x: y", "- z", "line\nline\n"], "on": None}
     assert load_text(dump(odd), "f.yml").data == odd
+
+
+@pytest.mark.parametrize("text", ["1e5", "0E0", "0o7", "-1.e3", "yes", "0644", "1:30", "~", ""])
+def test_text_that_looks_like_something_else_is_dumped_as_text(text: str) -> None:
+    examined = examine_text(dump({text: text}), "dumped.yml")
+    assert examined.document is not None
+    assert examined.document.data == {text: text}
