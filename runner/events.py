@@ -127,7 +127,8 @@ class TaskFinished(Event):
     `exit_code` is that of the error a failed task ended with. `notified` holds the paths of handlers.
     `shared_with` are the other hosts of the batch that take over a `run_once` result. `to_rescue`: the task
     failed and an enclosing block's rescue section takes over. `partial`: in check mode, what `result`
-    does not hold is unknown, and so are the facts named in `unknown_facts`. `withheld`: this copy of the
+    does not hold is unknown, and so are the facts named in `unknown_facts`. `delegated_facts` are facts of
+    other hosts (delegate_facts), by host. `withheld`: this copy of the
     event had a secret masked or was censored by no_log.
     """
 
@@ -149,6 +150,7 @@ class TaskFinished(Event):
     to_rescue: bool = False
     partial: bool = False
     unknown_facts: tuple[str, ...] = ()
+    delegated_facts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     withheld: bool = False
 
 
@@ -159,6 +161,14 @@ class TaskInterrupted(Event):
     path: str
     host: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed(Event):
+    """Somebody answered yes to the question of a task's `confirm`; a resumed run does not ask again."""
+
+    path: str
+    question: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 from runner.document import Document, Path
 from runner.errors import Location
@@ -16,6 +16,10 @@ from runner.schema import BLOCK_KEYS, module_names, module_schema
 from runner.units import seconds
 
 Variables = Mapping[str, object]
+Order = Literal["inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle"]
+OnUnreachable = Literal["drop", "fail", "rescue"]
+CutOff = Literal["again", "done", "stop"]
+"""What a resumed run does with a task that was cut off in the middle."""
 
 _INHERITED: Final = (
     "become",
@@ -28,6 +32,9 @@ _INHERITED: Final = (
     "check_mode",
     "diff",
     "timeout",
+    "throttle",
+    "any_errors_fatal",
+    "delegate_facts",
 )
 
 
@@ -52,16 +59,22 @@ class Keywords:
     check_mode: object = None
     diff: object = None
     timeout: object = None
+    throttle: object = None
+    any_errors_fatal: object = None
+    delegate_facts: object = None
 
 
 @dataclass(frozen=True, slots=True)
 class LoopControl:
-    """How a loop names what it works on, and how long it waits between items."""
+    """How a loop names what it works on, how long it waits between items, and what ends it early."""
 
     loop_var: str = "item"
     index_var: str | None = None
     label: object = None
     pause: object = None
+    extended: bool = False
+    extended_allitems: bool = True
+    break_when: tuple[str | bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +97,8 @@ class Task:
     failed_when: tuple[str | bool, ...] | None = None
     notify: tuple[str, ...] = ()
     listen: tuple[str, ...] = ()
+    confirm: str | None = None
+    resume: CutOff = "again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +136,10 @@ class Play:
     tasks: tuple[Task | Block, ...] = ()
     post_tasks: tuple[Task | Block, ...] = ()
     handlers: tuple[Task, ...] = ()
+    order: Order = "inventory"
     serial: tuple[int | str, ...] = ()
     max_fail_percentage: float | None = None
-    any_errors_fatal: bool = False
+    on_unreachable: OnUnreachable = "drop"
     force_handlers: bool = False
     objectives: Objectives = field(default_factory=Objectives)
     repositories: Variables = field(default_factory=dict)
@@ -180,9 +196,10 @@ class _Reading:
             tasks=self._entries(play, path, f"plays[{index}]", "tasks"),
             post_tasks=self._entries(play, path, f"plays[{index}]", "post_tasks"),
             handlers=self._handlers(play, path, f"plays[{index}]"),
+            order=play.get("order", "inventory"),
             serial=tuple(serial) if isinstance(serial, (list, tuple)) else (serial,),
             max_fail_percentage=play.get("max_fail_percentage"),
-            any_errors_fatal=play.get("any_errors_fatal", False),
+            on_unreachable=play.get("on_unreachable", "drop"),
             force_handlers=play.get("force_handlers", False),
             objectives=Objectives(**{name: seconds(value) for name, value in play.get("objectives", {}).items()}),
             repositories=play.get("repositories", {}),
@@ -223,7 +240,7 @@ class _Reading:
             args=_arguments(task, module),
             keywords=_keywords(task),
             loop=task.get("loop"),
-            loop_control=LoopControl(**task.get("loop_control", {})),
+            loop_control=_loop_control(task.get("loop_control", {})),
             register=task.get("register"),
             until=_conditions(task.get("until")) or (),
             retries=task.get("retries"),
@@ -232,6 +249,8 @@ class _Reading:
             failed_when=_conditions(task.get("failed_when")),
             notify=_strings(task.get("notify")),
             listen=_strings(task.get("listen")),
+            confirm=task.get("confirm"),
+            resume=task.get("resume", "again"),
         )
 
 
@@ -244,6 +263,10 @@ def _keywords(entry: Mapping[str, Any]) -> Keywords:
         environment=entry.get("environment", {}),
         **said,
     )
+
+
+def _loop_control(written: Mapping[str, Any]) -> LoopControl:
+    return LoopControl(**{**written, "break_when": _conditions(written.get("break_when")) or ()})
 
 
 def _arguments(task: Mapping[str, Any], module: str) -> Mapping[str, object]:

@@ -95,6 +95,11 @@ def variables(function: F) -> F:
     )(function)
 
 
+def yes(function: F) -> F:
+    """--yes: the answer to every `confirm`."""
+    return click.option("--yes", "-y", is_flag=True, help="Answer yes to whatever tasks want confirmed.")(function)
+
+
 def passwords(function: F) -> F:
     """-K and -k: passwords asked for before anything starts."""
     ask_become = click.option(

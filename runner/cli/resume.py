@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 @click.argument("run", required=False)
 @options.inventories
 @options.variables
+@options.yes
+@click.option(
+    "--settle",
+    metavar="PATH=again|done",
+    multiple=True,
+    help="Decide about a task that was cut off and may not simply be repeated (`resume: stop`).",
+)
 @options.output
 @options.journal
 @options.passwords
@@ -34,6 +42,8 @@ def resume(
     run: str | None,
     inventories: tuple[Path, ...],
     extra: tuple[str, ...],
+    yes: bool,
+    settle: tuple[str, ...],
     output: options.Output,
     journal: Path | None,
     ask_become_pass: bool,
@@ -48,11 +58,12 @@ def resume(
     """
     inventories = tuple(path.absolute() for path in existing("inventory", inventories))
     variables = options.extra_variables(extra)
+    decisions = _decisions(settle)
     passwords = passwords_from(invocation, ask_pass, ask_become_pass)
     with options.opened(journal.absolute() if journal else None) as opened:
         record = _wanted(opened, run)
         opened.claim(record.run)
-        wanted = _options(record, variables)
+        wanted = replace(_options(record, variables), yes=yes, settle=decisions)
         _enter(record)
         started_with = tuple(Path(str(path)) for path in _listed(record.options, "inventories"))
         carrying = Carrying(invocation, inventories or started_with, wanted, passwords)
@@ -79,6 +90,17 @@ def _wanted(journal: Journal, run: str | None) -> RunRecord:
             f"the run {record.run} was in check mode", why="it did nothing, so there is nothing to go on with"
         )
     return record
+
+
+def _decisions(settle: tuple[str, ...]) -> dict[str, str]:
+    decided: dict[str, str] = {}
+    for text in settle:
+        path, equals, word = text.rpartition("=")
+        if not equals or word not in ("again", "done"):
+            hint = "write the task's path, then =again or =done: --settle 'plays[0].tasks[3]=done'"
+            raise UsageError(f"--settle {text}: this decides nothing", hint=hint)
+        decided[path] = word
+    return decided
 
 
 def _options(record: RunRecord, variables: Mapping[str, object]) -> Options:

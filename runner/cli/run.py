@@ -30,6 +30,7 @@ from runner.errors import ExitCode
     show_default=True,
     help="On how many hosts to work at the same time.",
 )
+@options.yes
 @options.output
 @options.journal
 @options.passwords
@@ -46,6 +47,7 @@ def run(
     check: bool,
     diff: bool,
     forks: int,
+    yes: bool,
     output: options.Output,
     journal: Path | None,
     ask_become_pass: bool,
@@ -69,6 +71,7 @@ def run(
         check=check,
         diff=diff,
         forks=forks,
+        yes=yes,
     )
     carrying = Carrying(invocation, inventories, wanted, passwords_from(invocation, ask_pass, ask_become_pass))
     plans = carrying.plans(playbooks)

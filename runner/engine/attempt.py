@@ -13,6 +13,7 @@ from runner.engine.arguments import Preparer
 from runner.engine.conditions import Reader
 from runner.engine.doing import Doing, decide
 from runner.engine.gaps import Gaps, Unknown, Withheld, gaps_named, refuse_gaps, unknown
+from runner.engine.loops import item_variables
 from runner.engine.results import Ended
 from runner.engine.step import Stage, Step
 from runner.errors import HostUnreachable, Interrupted, SentraPlayError, TaskFailed
@@ -68,17 +69,21 @@ class Attempt:
             message=ended.message,
             hint=ended.hint,
             facts={} if ended.failed else ended.facts,
+            delegated_facts={} if ended.failed else ended.delegated,
             notified=notified,
             registered=self._task.register or "",
             diff=ended.diff,
             exit_code=ended.exit_code,
             is_handler=self._step.is_handler,
             shared_with=shared_with,
-            to_rescue=ended.failed and self._step.rescuable,
+            to_rescue=self._step.rescuable and self._counts_as_failed(ended),
             partial=ended.partial,
             unknown_facts=ended.unknown_facts,
             at=self._stage.around.clock(),
         )
+
+    def _counts_as_failed(self, ended: Ended) -> bool:
+        return ended.failed or (ended.status is Status.UNREACHABLE and self._stage.on_unreachable == "rescue")
 
     def _whole(self) -> Ended:
         variables = self._variables()
@@ -122,18 +127,20 @@ class Attempt:
         for index, item in enumerate(items):
             if pause and index:
                 self._wait(pause)
-            seen = {**variables, control.loop_var: item, "ansible_loop_var": control.loop_var}
-            if control.index_var:
-                seen[control.index_var] = index
+            of_item = item_variables(control, items, index)
+            seen = {**variables, **of_item}
             ended = self._honest(guarded(partial(self._item, seen)))
-            own = {control.loop_var: results.plain(item), "ansible_loop_var": control.loop_var}
-            ended = replace(ended, result={**ended.result, **own})
+            ended = replace(ended, result={**ended.result, **results.plain(of_item)})
             self._tell_item(index, item, ended, seen)
             ends.append(ended)
             variables.update({**ended.facts, **gaps_named(ended.unknown_facts)})
-            if ended.status is Status.UNREACHABLE:
+            if ended.status is Status.UNREACHABLE or self._ends_loop(ended, seen):
                 break
         return ends
+
+    def _ends_loop(self, ended: Ended, seen: Variables) -> bool:
+        conditions = self._task.loop_control.break_when
+        return bool(conditions) and self._reader.all_hold(conditions, self._seen(ended, seen))
 
     def _honest(self, ended: Ended) -> Ended:
         """In check mode: a failure is not certain any more once a step before it was not carried out, for it met

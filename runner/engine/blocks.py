@@ -7,11 +7,12 @@ of tasks would not lead to again: a resumed run walks the same way, past what is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from runner.engine import keywords
+from runner.engine.conditions import Reader
 from runner.engine.crew import Crew, Ends
 from runner.engine.step import Failure, Stage, Step
 from runner.events import HostRescued, Status
@@ -72,12 +73,31 @@ class Walk:
 
     def step(self, step: Step, hosts: tuple[str, ...]) -> Falls:
         """Do one task on `hosts`; those that fall for good are counted."""
-        fallen = _falls(step.task, self._crew.perform(self._stage, step, hosts))
+        fallen = self._falls(step.task, self._crew.perform(self._stage, step, hosts))
         gone = {host for host, it in fallen.items() if it.fall is Fall.UNREACHABLE or not step.rescuable}
         if gone:
             self.lost |= gone
-            self.stopped = self.stopped or self._is_too_much(self.lost)
+            self.stopped = self.stopped or self._is_fatal(step, gone, fallen) or self._is_too_much(self.lost)
         return fallen
+
+    def _falls(self, task: Task, ends: Ends) -> Falls:
+        fallen: Falls = {}
+        counts_as_failed = self._stage.on_unreachable == "rescue"
+        for host, end in ends.items():
+            if end.status is Status.FAILED or (end.status is Status.UNREACHABLE and counts_as_failed):
+                fallen[host] = Fallen(Fall.FAILED, Failure(task, end))
+            elif end.status is Status.UNREACHABLE:
+                fallen[host] = Fallen(Fall.UNREACHABLE)
+        return fallen
+
+    def _is_fatal(self, step: Step, gone: Iterable[str], fallen: Falls) -> bool:
+        """Whether what took these hosts out for good ends the play for all."""
+        if self._stage.on_unreachable == "fail" and any(fallen[host].fall is Fall.UNREACHABLE for host in gone):
+            return True
+        written, reader = step.keywords.any_errors_fatal, Reader(self._stage.around.templar)
+        if written is None or isinstance(written, bool):
+            return written is True
+        return any(reader.flag(written, self._stage.variables.of(host, step.keywords.vars)) for host in gone)
 
     def _task(self, task: Task, hosts: tuple[str, ...], scope: Scope) -> Falls:
         own = keywords.inside(scope.keywords, task.keywords)
@@ -108,13 +128,3 @@ class Walk:
             if (block.path, host) not in recorded:
                 self._stage.chronicle.tell(HostRescued(block.path, host, at=self._stage.around.clock()))
         return {**{host: it for host, it in fallen.items() if host not in failed}, **again}
-
-
-def _falls(task: Task, ends: Ends) -> Falls:
-    fallen: Falls = {}
-    for host, end in ends.items():
-        if end.status is Status.FAILED:
-            fallen[host] = Fallen(Fall.FAILED, Failure(task, end))
-        elif end.status is Status.UNREACHABLE:
-            fallen[host] = Fallen(Fall.UNREACHABLE)
-    return fallen

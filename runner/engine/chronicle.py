@@ -11,6 +11,9 @@ from runner.engine.state import RunState
 from runner.events import AttemptFailed, Event, ItemFinished, TaskFinished
 from runner.secret import MASK, Redactor
 
+KNOWN_LATER = ("result", "facts", "delegated_facts")
+"""What later tasks learn from an end."""
+
 KEPT_WHEN_CENSORED = ("changed", "failed", "skipped", "unreachable", "attempts")
 
 
@@ -50,10 +53,10 @@ class Chronicle:
     def _masked(self, event: Event) -> Event:
         if not isinstance(event, TaskFinished):
             return event
-        result, facts = self._redactor.redact(event.result), self._redactor.redact(event.facts)
-        if result == event.result and facts == event.facts:
+        shown = {name: self._redactor.redact(getattr(event, name)) for name in KNOWN_LATER}
+        if all(value == getattr(event, name) for name, value in shown.items()):
             return event
-        return replace(event, result=result, facts=facts, withheld=True)
+        return replace(event, **shown, withheld=True)
 
 
 def _censored(event: Event) -> Event:
@@ -61,7 +64,9 @@ def _censored(event: Event) -> Event:
         case TaskFinished():
             kept = {key: event.result[key] for key in KEPT_WHEN_CENSORED if key in event.result}
             facts = dict.fromkeys(event.facts, MASK)
+            elsewhere = {host: dict.fromkeys(facts, MASK) for host, facts in event.delegated_facts.items()}
             shown = replace(event, message=CENSORED if event.message else "", hint="", diff="", facts=facts)
+            shown = replace(shown, delegated_facts=elsewhere)
             return replace(shown, result={"censored": CENSORED, **kept}, withheld=True)
         case ItemFinished():
             return replace(event, label="(hidden)", result={"censored": CENSORED})

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, nullcontext
+from threading import Semaphore
 from typing import Any
 
 from runner.engine.arguments import Preparer
 from runner.engine.attempt import Attempt
 from runner.engine.conditions import Reader
+from runner.engine.confirming import confirm
+from runner.engine.settling import settled
 from runner.engine.step import Stage, Step
 from runner.errors import Interrupted, SentraPlayError
 from runner.events import TaskFinished, TaskInterrupted, TaskStarted
@@ -29,6 +33,7 @@ class Crew:
         self._templar = templar
         self._redactor = redactor
         self._preparers: dict[str, Preparer] = {}
+        self._throttles: dict[str, Semaphore] = {}
 
     def perform(self, stage: Stage, step: Step, hosts: tuple[str, ...]) -> Ends:
         """The end of the task on each of `hosts`; where one is recorded, it is not done again.
@@ -38,6 +43,7 @@ class Crew:
         recorded = stage.chronicle.state.ends
         once = self._is_once(stage, step, hosts)
         ends = {host: recorded[step.path, host] for host in hosts if (step.path, host) in recorded}
+        ends |= settled(stage, step, tuple(host for host in hosts if host not in ends))
         if once:
             end = next(iter(ends.values())) if ends else self._start(stage, step, hosts[:1], hosts[1:])[hosts[0]]
             return dict.fromkeys(hosts, end)
@@ -54,11 +60,15 @@ class Crew:
         around = stage.around
         if around.interrupted.is_set():
             raise Interrupted("interrupted")
+        confirm(stage, step, hosts)
         preparer = self._preparer(step.task)
+        slots = self._slots(stage, step, hosts[0])
         name = self._name(stage, step, hosts[0])
         stage.chronicle.tell(TaskStarted(step.path, name, step.task.module, hosts, step.is_handler, at=around.clock()))
         futures = {
-            host: self._pool.submit(_one, Attempt(stage, step, preparer, host), stage, step, host, name, shared_with)
+            host: self._pool.submit(
+                _one, Attempt(stage, step, preparer, host), stage, step, host, name, shared_with, slots
+            )
             for host in hosts
         }
         wait(futures.values())
@@ -71,6 +81,14 @@ class Crew:
             found = Preparer(task, self._modules[task.module], self._templar, self._redactor)
             self._preparers[task.path] = found
         return found
+
+    def _slots(self, stage: Stage, step: Step, host: str) -> AbstractContextManager[object]:
+        """What a host must hold to be at work on the task: one of `throttle` slots, which all hosts share."""
+        written, reader = step.keywords.throttle, Reader(self._templar)
+        if written is None:
+            return nullcontext()
+        count = reader.count(written, stage.variables.of(host, step.keywords.vars))
+        return self._throttles.setdefault(step.path, Semaphore(count)) if count > 0 else nullcontext()
 
     def _is_once(self, stage: Stage, step: Step, hosts: tuple[str, ...]) -> bool:
         written = step.keywords.run_once
@@ -90,12 +108,19 @@ class Crew:
 
 
 def _one(
-    attempt: Attempt, stage: Stage, step: Step, host: str, name: str, shared_with: tuple[str, ...]
+    attempt: Attempt,
+    stage: Stage,
+    step: Step,
+    host: str,
+    name: str,
+    shared_with: tuple[str, ...],
+    slots: AbstractContextManager[object],
 ) -> TaskFinished:
-    if stage.around.interrupted.is_set():
-        raise Interrupted("interrupted")
     try:
-        end = attempt.run(name, shared_with)
+        with slots:
+            if stage.around.interrupted.is_set():
+                raise Interrupted("interrupted")
+            end = attempt.run(name, shared_with)
     except Interrupted:
         stage.chronicle.tell(TaskInterrupted(step.path, host, name, at=stage.around.clock()))
         raise

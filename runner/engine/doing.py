@@ -41,6 +41,7 @@ class Doing:
     timeout: float
     become: Become | None
     environment: Mapping[str, str]
+    delegates_facts: bool = False
 
     def once(self) -> Ended:
         """Preview or apply; raises what the module raises."""
@@ -62,8 +63,10 @@ class Doing:
             silent=self.silent,
         )
         if self.check:
-            return results.previewed(self.module.preview(context, self.args), self.diff)
-        return results.acted(self.module.apply(context, self.args), self.diff)
+            ended = results.previewed(self.module.preview(context, self.args), self.diff)
+        else:
+            ended = results.acted(self.module.apply(context, self.args), self.diff)
+        return results.delegated(ended, self.target) if self.delegates_facts else ended
 
     def _view(self, deadline: float, lines: Lines) -> Host:
         return self.stage.around.hosts.get(self.target).view(
@@ -96,6 +99,7 @@ def decide(stage: Stage, step: Step, host: str, args: Any, variables: Variables,
         timeout=reader.seconds(keywords.timeout, variables, 0.0) or DEFAULT_TIMEOUT_SECONDS,
         become=_become(stage, step, reader, target, host, variables),
         environment=_environment(step, reader, variables),
+        delegates_facts=target != host and reader.flag(keywords.delegate_facts, variables),
     )
 
 

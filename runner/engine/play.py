@@ -14,6 +14,7 @@ from runner.engine.chronicle import Chronicle
 from runner.engine.context import Ask, Surroundings
 from runner.engine.crew import Crew
 from runner.engine.handlers import Handlers
+from runner.engine.lineup import lined_up
 from runner.engine.step import Stage
 from runner.engine.variables import PlayVariables
 from runner.events import BatchFinished, BatchStarted, PlayFinished, PlayStarted
@@ -52,7 +53,7 @@ class PlayRun:
 
     def __init__(self, parts: Parts, planned: PlannedPlay, lost: frozenset[str]) -> None:
         self._parts = parts
-        self._planned = planned
+        self._planned = lined_up(planned, parts.chronicle.state)
         self._play = planned.play
         self._tell = parts.chronicle.tell
         self.lost = lost
@@ -150,12 +151,13 @@ class PlayRun:
             modules=parts.modules,
             redactor=parts.redactor,
             handlers_named=handlers.named,
+            on_unreachable=self._play.on_unreachable,
         )
 
     def _is_too_much(self, lost: int, batch: int) -> bool:
         """Whether the play stops for all its hosts, now that `lost` of `batch` are out."""
         limit = self._play.max_fail_percentage
-        return self._play.any_errors_fatal or (limit is not None and 100.0 * lost / batch > limit)
+        return limit is not None and 100.0 * lost / batch > limit
 
     def _all_may_fail(self) -> bool:
         limit = self._play.max_fail_percentage

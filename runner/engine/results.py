@@ -30,6 +30,7 @@ class Ended:
     exit_code: int = 0
     diff: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    delegated: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     partial: bool = False
     unknown_facts: tuple[str, ...] = ()
 
@@ -139,9 +140,23 @@ def of_loop(items: Iterable[Ended]) -> Ended:
         exit_code=max((item.exit_code for item in ended), default=0) if worst in LOOP_MESSAGES else 0,
         diff="\n".join(item.diff for item in ended if item.diff),
         facts=facts,
+        delegated=_joined(item.delegated for item in ended),
         partial=any(item.partial for item in ended),
         unknown_facts=tuple(name for item in ended for name in item.unknown_facts),
     )
+
+
+def delegated(ended: Ended, host: str) -> Ended:
+    """The same end, its facts being those of `host`."""
+    return replace(ended, facts={}, delegated={host: ended.facts}) if ended.facts else ended
+
+
+def _joined(found: Iterable[Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
+    joined: dict[str, dict[str, Any]] = {}
+    for by_host in found:
+        for host, facts in by_host.items():
+            joined.setdefault(host, {}).update(facts)
+    return joined
 
 
 WORST_FIRST: Final = (Status.UNREACHABLE, Status.FAILED, Status.UNKNOWN, Status.CHANGED, Status.OK, Status.SKIPPED)

@@ -14,13 +14,16 @@ from typing import Any
 from runner.engine.gaps import Gaps, gaps_named, unknown, withheld, without_secrets
 from runner.errors import ExitCode
 from runner.events import (
+    Confirmed,
     Event,
     HandlersFlushed,
     HostRescued,
     ObjectiveMeasured,
+    PlayStarted,
     RunStarted,
     Status,
     TaskFinished,
+    TaskStarted,
 )
 
 Key = tuple[str, str]
@@ -42,7 +45,10 @@ class RunState:
 
     `pending` are the paths of notified handlers that have not run, by host; False if, in check mode, it
     is only possible that they are notified. `handled` has the path of a handler's latest run, by handler
-    and host. `started_at` is the first start of the run, before any resume. The numbers in `when` count
+    and host. `started` are the tasks that were begun since the run was started or resumed, `cut_off` those that had
+    no end when it was. `confirmed` are the paths of tasks somebody said yes to. `orders` has the hosts of a play in
+    the order in which it first worked through them.
+    `started_at` is the first start of the run, before any resume. The numbers in `when` count
     events, to tell earlier from later. `is_unsettled`: in check mode, a step was not carried out that would,
     or might, have changed something.
     """
@@ -53,6 +59,10 @@ class RunState:
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
     pending: dict[str, dict[str, bool]] = field(default_factory=dict)
     handled: dict[Key, str] = field(default_factory=dict)
+    started: set[Key] = field(default_factory=set)
+    cut_off: frozenset[Key] = frozenset()
+    confirmed: set[str] = field(default_factory=set)
+    orders: dict[str, tuple[str, ...]] = field(default_factory=dict)
     flushed: set[Key] = field(default_factory=set)
     rescued: set[Key] = field(default_factory=set)
     fatal: dict[str, Fatal] = field(default_factory=dict)
@@ -67,6 +77,12 @@ class RunState:
         match event:
             case TaskFinished():
                 self._finished(event)
+            case PlayStarted():
+                self.orders.setdefault(event.path, event.hosts)
+            case TaskStarted():
+                self.started.update((event.path, host) for host in event.hosts)
+            case Confirmed():
+                self.confirmed.add(event.path)
             case HandlersFlushed():
                 self._mark(self.flushed, event.path, event.hosts)
             case HostRescued():
@@ -82,6 +98,8 @@ class RunState:
         if self.started_at is None:
             self.started_at = event.at
         self.fingerprint = event.fingerprint
+        self.cut_off = frozenset(self.cut_off | self.started) - self.ends.keys()
+        self.started.clear()
         self._forget_failures()
 
     def _finished(self, event: TaskFinished) -> None:
@@ -92,6 +110,8 @@ class RunState:
             self._learn(host, event)
             if is_fatal(event):
                 self.fatal.setdefault(host, Fatal(self.count, event.path, _exit_code(event)))
+        for other, facts in event.delegated_facts.items():
+            self.values.setdefault(other, {}).update(_facts(event, facts))
         if event.is_handler:
             handler = handler_of(event.path)
             self.handled[handler, event.host] = event.path
@@ -101,7 +121,7 @@ class RunState:
 
     def _learn(self, host: str, event: TaskFinished) -> None:
         known = self.values.setdefault(host, {})
-        known.update(_facts(event))
+        known.update(_facts(event, event.facts))
         known.update(gaps_named(event.unknown_facts))
         if event.registered:
             known[event.registered] = known_result(event, event.registered)
@@ -144,7 +164,7 @@ def fold(events: Iterable[Event]) -> RunState:
 
 def is_fatal(event: TaskFinished) -> bool:
     """Whether this end took the host out of its play."""
-    return event.status is Status.UNREACHABLE or (event.status is Status.FAILED and not event.to_rescue)
+    return event.status in (Status.UNREACHABLE, Status.FAILED) and not event.to_rescue
 
 
 def handler_of(path: str) -> str:
@@ -174,7 +194,7 @@ def known_result(event: TaskFinished, name: str) -> Any:
     return without_secrets(event.result, name) if event.withheld else event.result
 
 
-def _facts(event: TaskFinished) -> Mapping[str, Any]:
+def _facts(event: TaskFinished, facts: Mapping[str, object]) -> Mapping[str, Any]:
     if event.withheld:
-        return {name: without_secrets(value, name) for name, value in event.facts.items()}
-    return event.facts
+        return {name: without_secrets(value, name) for name, value in facts.items()}
+    return facts

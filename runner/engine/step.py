@@ -13,7 +13,7 @@ from runner.engine.variables import PlayVariables
 from runner.events import TaskFinished
 from runner.modules.contract import Module, RunInfo
 from runner.plan import Options
-from runner.playbook import Keywords, Task
+from runner.playbook import Keywords, OnUnreachable, Task
 from runner.secret import Redactor
 
 
@@ -60,3 +60,4 @@ class Stage:
     modules: Mapping[str, Module[Any]]
     redactor: Redactor
     handlers_named: Callable[[str], tuple[str, ...]]
+    on_unreachable: OnUnreachable = "drop"

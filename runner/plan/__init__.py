@@ -5,8 +5,9 @@ Touches no host; reads files on the controller only.
 
 from __future__ import annotations
 
+from runner.plan.batches import batches
 from runner.plan.make import check_playbook, make_plan
 from runner.plan.model import MAGIC, Options, Plan, PlannedPlay
 from runner.plan.tags import selected
 
-__all__ = ["MAGIC", "Options", "Plan", "PlannedPlay", "check_playbook", "make_plan", "selected"]
+__all__ = ["MAGIC", "Options", "Plan", "PlannedPlay", "batches", "check_playbook", "make_plan", "selected"]

@@ -41,7 +41,8 @@ RESCUE_MAGIC: Final = frozenset({"ansible_failed_task", "ansible_failed_result"}
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says about a run."""
+    """What the command line says about a run. `yes` answers every `confirm`; `settle` says what becomes of tasks
+    that were cut off in the middle, by path: "again" or "done"."""
 
     limit: str | None = None
     tags: tuple[str, ...] = ()
@@ -50,6 +51,8 @@ class Options:
     check: bool = False
     diff: bool = False
     forks: int = 10
+    yes: bool = False
+    settle: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from runner.errors import Location, Problem
 from runner.inventory import Inventory, matching
 from runner.plan.model import Options
-from runner.playbook import Play
+from runner.playbook import Order, Play
 from runner.rules import Rule
 from runner.template import Templar, TemplateError
 
@@ -30,10 +30,18 @@ def targets(play: Play, inventory: Inventory, options: Options, templar: Templar
     if not found.hosts:
         hint = "give the group hosts in the inventory, or correct the pattern"
         return (), (Problem(f"'{pattern}' matches no host of {inventory.file}", place, hint, rule=Rule.NO_HOSTS),)
+    hosts = in_order(found.hosts, play.order)
     if options.limit is None:
-        return found.hosts, ()
+        return hosts, ()
     limited = frozenset(matching(inventory, options.limit).hosts)
-    return tuple(host for host in found.hosts if host in limited), ()
+    return tuple(host for host in hosts if host in limited), ()
+
+
+def in_order(hosts: Sequence[str], order: Order) -> tuple[str, ...]:
+    """`hosts`, which stand in the inventory's order, in the one a play wants; only the run shuffles."""
+    if order in ("sorted", "reverse_sorted"):
+        return tuple(sorted(hosts, reverse=order == "reverse_sorted"))
+    return tuple(reversed(hosts)) if order == "reverse_inventory" else tuple(hosts)
 
 
 def _pattern(play: Play, variables: Mapping[str, object], templar: Templar) -> str:

@@ -44,7 +44,13 @@ def texts_of_keywords(raw: Raw, at: Path, kind: Kind) -> Iterator[Text]:
         described = known.get(key)
         if described is None or key == "args" or "x-tasks" in described:
             continue
-        yield from _texts(value, (*at, key), key, expression=bool(described.get("x-conditions")))
+        inner = described.get("properties", {})
+        if inner and isinstance(value, Mapping):
+            for name, item in value.items():
+                expression = bool(inner.get(name, {}).get("x-conditions"))
+                yield from _texts(item, (*at, key, name), key, expression)
+        else:
+            yield from _texts(value, (*at, key), key, expression=bool(described.get("x-conditions")))
 
 
 def argument_place(step: Step, path: Path) -> Path:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from runner.events import (
     AttemptFailed,
     BatchStarted,
+    Confirmed,
     Event,
     HostRecap,
     HostRescued,
@@ -86,6 +87,7 @@ class Story:
             PlayStarted: self._play_started,
             BatchStarted: self._batch_started,
             TaskStarted: self._task_started,
+            Confirmed: self._confirmed,
             OutputLine: self._output_line,
             AttemptFailed: self._attempt_failed,
             ItemFinished: self._item_finished,
@@ -115,6 +117,10 @@ class Story:
         if event.index > 0:
             yield Line("", Kind.DETAIL)
             yield Line(f"BATCH {event.index + 1}: {', '.join(event.hosts)}", Kind.HEADING)
+
+    def _confirmed(self, event: Confirmed) -> Iterator[Line]:
+        yield Line("", Kind.DETAIL)
+        yield Line(f"CONFIRMED: {printable(event.question)}", Kind.WARNING)
 
     def _task_started(self, event: TaskStarted) -> Iterator[Line]:
         self._modules[event.path] = event.module

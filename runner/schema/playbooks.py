@@ -36,12 +36,9 @@ UNSUPPORTED: Final[Mapping[str, str]] = {
     "port": "set ansible_port in the inventory",
     "connection": "set ansible_connection in the inventory",
     "strategy": "leave it out: the linear strategy is the only one yet",
-    "order": "leave it out: hosts go in the inventory's order",
-    "throttle": "use serial, or --forks",
     "vars_prompt": "use -e name=value, or lookup('env', …)",
     "module_defaults": "write the arguments at each task",
     "collections": "leave it out: modules have no collections here",
-    "delegate_facts": "leave it out",
     "debugger": "leave it out",
 }
 """Ansible's keywords that have no meaning here yet, and what to do instead."""

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runner.engine import Done, Engine
+from runner.engine.confirming import refuse_without_answers
 from runner.engine.context import nobody_to_ask
 from runner.errors import ExitCode
 from runner.events import Event, RunStarted, Warned
@@ -100,6 +101,8 @@ def carry_out(
             done=earlier.done if earlier else None,
             ask=prompter.ask if sys.stdin.isatty() else nobody_to_ask,
         )
+        if not sys.stdin.isatty():
+            refuse_without_answers(plan, earlier.done if earlier else Done())
         stop = _in_turn(lambda: bus.show(_stopping()), engine.interrupt)
         with interruption.during(stop=stop, abandon=_in_turn(shown.close, hosts.close)):
             return engine.execute()

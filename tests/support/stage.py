@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from runner.engine import Done, Engine
+from runner.engine.context import Ask, nobody_to_ask
 from runner.errors import ExitCode, HostUnreachable, TaskFailed, VerificationFailed
 from runner.events import Event, HostRecap, OutputLine, RunFinished, Status, TaskFinished
 from runner.hosts.contract import Become, Host, Hosts
@@ -215,6 +216,7 @@ class Stage:
         publish: Callable[[Event], None] | None = None,
         modules: Mapping[str, Module[Any]] | None = None,
         hosts: Hosts | None = None,
+        ask: Ask = nobody_to_ask,
         **options: Any,
     ) -> Run:
         """Run it to its end. `publish` sees every event before it is kept; if it raises, the run dies there."""
@@ -240,6 +242,7 @@ class Stage:
             run=RunInfo("r1", str(plan.playbook.file), "", plan.options.check, plan.options.diff, done is not None),
             done=done,
             clock=self.clock,
+            ask=ask,
         )
         run = Run(None, kept, [], plan)
         with suppress(Killed):

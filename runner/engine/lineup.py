@@ -1,0 +1,24 @@
+"""The hosts of a play in the order in which it works through them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from runner.engine.state import RunState
+from runner.plan import PlannedPlay, batches
+
+
+def lined_up(planned: PlannedPlay, state: RunState) -> PlannedPlay:
+    """The play with its hosts shuffled, if its `order` says so; a resumed run keeps the order it began with."""
+    play = planned.play
+    if play.order != "shuffle":
+        return planned
+    hosts = list(planned.hosts)
+    before = state.orders.get(play.path)
+    if before is None:
+        random.shuffle(hosts)
+    else:
+        place = {host: number for number, host in enumerate(before)}
+        hosts.sort(key=lambda host: place.get(host, len(place)))
+    return replace(planned, hosts=tuple(hosts), batches=batches(hosts, play.serial))
