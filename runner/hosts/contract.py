@@ -209,8 +209,13 @@ class Host(Reader, Protocol):
         mode: int = 0o600,
         owner: str | None = None,
         group: str | None = None,
+        replaces: str | None = None,
     ) -> None:
-        """Write a file atomically and durably; its directory must exist."""
+        """Write a file atomically and durably; its directory must exist.
+
+        `replaces` is the SHA-256 (hex) of what must still be there, empty for nothing: looked at in the
+        moment before the rename, so that what somebody else wrote meanwhile is not lost; TaskFailed then.
+        """
         ...
 
     def get(self, path: str, sink: BinaryIO) -> None:

@@ -6,6 +6,7 @@ files that appear whole, errors. A command nobody declared an answer for is an e
 
 from __future__ import annotations
 
+import hashlib
 import io
 import time
 from collections.abc import Iterator, Mapping
@@ -141,7 +142,14 @@ class FakeHost:
         return content
 
     def put(
-        self, source: BinaryIO, path: str, *, mode: int = 0o600, owner: str | None = None, group: str | None = None
+        self,
+        source: BinaryIO,
+        path: str,
+        *,
+        mode: int = 0o600,
+        owner: str | None = None,
+        group: str | None = None,
+        replaces: str | None = None,
     ) -> None:
         """See the contract."""
         absolute(self.name, path)
@@ -152,6 +160,10 @@ class FakeHost:
         pieces = []
         while piece := source.read(1 << 20):
             pieces.append(piece)
+        known = self.machine.files.get(path)
+        there = hashlib.sha256(known.content).hexdigest() if known else ""
+        if replaces not in (None, there):
+            raise TaskFailed(f"cannot write {path}: somebody else has changed it meanwhile", where=self.name)
         written = Wrote(path, b"".join(pieces), mode, owner or self._user, group or self._user)
         self.machine.files[path] = written
         self.machine.effects.append(written)

@@ -39,7 +39,7 @@ _ABSENT: Final = ("No such file or directory", "Not a directory")
 _PUT: Final = """
 set -u
 trap '' PIPE
-path=$1 temporary=$2 mode=$3 owner=$4
+path=$1 temporary=$2 mode=$3 owner=$4 replaces=$5
 trap 'rm -f -- "$temporary"' EXIT
 trap 'exit 143' TERM HUP INT
 if [ -d "$path" ] && ! [ -L "$path" ]; then echo "$path: is a directory" >&2; exit 1; fi
@@ -48,6 +48,11 @@ dd of="$temporary" bs=65536 conv=fsync 2>/dev/null || { echo "$temporary: cannot
   dd of="$temporary" bs=65536 conv=fsync </dev/null 2>&1 | head -n 1)" >&2; exit 1; }
 if [ -n "$owner" ]; then chown -- "$owner" "$temporary" || exit 1; fi
 chmod -- "$mode" "$temporary" || exit 1
+if [ "$replaces" != any ]; then
+  there=
+  if [ -e "$path" ] || [ -L "$path" ]; then there=$(sha256sum <"$path") || exit 1; fi
+  [ "${there%% *}" = "$replaces" ] || { echo "somebody else has changed it meanwhile" >&2; exit 1; }
+fi
 mv -f -- "$temporary" "$path" || exit 1
 trap - EXIT
 sync -- "${path%/*}/" 2>/dev/null || sync
@@ -140,13 +145,14 @@ def put(
     mode: int,
     owner: str | None,
     group: str | None,
+    replaces: str | None,
 ) -> None:
     """See the contract."""
     absolute(host.name, path)
     directory = path.rpartition("/")[0]
     temporary = f"{directory}/.sentraplay-{secrets.token_hex(8)}.tmp"
     owners = (owner or "") + (f":{group}" if group else "")
-    script = Script(_PUT, (path, temporary, f"{mode:04o}", owners))
+    script = Script(_PUT, (path, temporary, f"{mode:04o}", owners, "any" if replaces is None else replaces))
     head = _read_fully(source, SMALL + 1)
     try:
         if len(head) <= SMALL:

@@ -131,9 +131,10 @@ class ShellHost:
         mode: int = 0o600,
         owner: str | None = None,
         group: str | None = None,
+        replaces: str | None = None,
     ) -> None:
         """See the contract."""
-        files.put(self, source, path, mode=mode, owner=owner, group=group)
+        files.put(self, source, path, mode=mode, owner=owner, group=group, replaces=replaces)
 
     def get(self, path: str, sink: BinaryIO) -> None:
         """See the contract."""

@@ -20,6 +20,7 @@ _PLACES: Final[Mapping[str, str]] = {
     "command": "system.command:CommandModule",
     "copy": "system.copy:Copy",
     "file": "system.file:File",
+    "lineinfile": "system.lineinfile:Lineinfile",
     "shell": "system.shell:Shell",
     "stat": "system.stat:Stat",
     "template": "system.template:Template",

@@ -420,6 +420,18 @@ def test_put_says_why_it_cannot(host: Host, place: str) -> None:
         host.put(io.BytesIO(b"x"), "~/f")
 
 
+def test_put_loses_nothing_that_was_written_meanwhile(host: Host, place: str) -> None:
+    path = f"{place}/f"
+    host.put(io.BytesIO(b"one"), path, replaces="")
+    with pytest.raises(TaskFailed, match="somebody else has changed it"):
+        host.put(io.BytesIO(b"two"), path, replaces="")
+    with pytest.raises(TaskFailed, match="somebody else has changed it"):
+        host.put(io.BytesIO(b"two"), path, replaces=hashlib.sha256(b"other").hexdigest())
+    assert host.read(path) == b"one"
+    host.put(io.BytesIO(b"two"), path, replaces=hashlib.sha256(b"one").hexdigest())
+    assert host.read(path) == b"two"
+
+
 def test_put_replaces_a_link_and_not_what_it_points_to(host: Host, place: str) -> None:
     host.put(io.BytesIO(b"kept"), f"{place}/target")
     host.run(command("ln", "-s", "target", f"{place}/link"))

@@ -1,11 +1,11 @@
-"""Bringing files of a source to their places on a host: what copy and template have in common."""
+"""Bringing files of a source to their places on a host: what all modules that write files have in common."""
 
 from __future__ import annotations
 
 import posixpath
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -33,6 +33,11 @@ class Placing:
     backup: bool = False
     force: bool = True
     validate: str | None = None
+    make_parents: bool = False
+
+    def at(self, path: str) -> Placing:
+        """The same for another place."""
+        return replace(self, dest=path)
 
     def rights(self, entry: Entry, found: FileStat | None) -> Rights:
         """Those asked for; what is not asked for stays as it was."""
@@ -75,6 +80,11 @@ class PlacingPlan:
     @property
     def needed(self) -> bool:
         return bool(self.directories) or any(file.needed for file in self.files)
+
+    @property
+    def changes_attributes(self) -> bool:
+        """Whether the rights of a file that is there change, whatever becomes of its content."""
+        return any(file.found is not None and file.attributes.differences(file.found) for file in self.files)
 
     @property
     def summary(self) -> str:
@@ -127,7 +137,7 @@ def plan_placing(reader: Reader, source: Source, placing: Placing, *, into_root:
     wanted = [_join(root, entry) for entry in entries if entry.is_directory]
     parent = posixpath.dirname(root)
     missing = missing_directories(reader, parent)
-    if missing and not into:
+    if missing and not into and not placing.make_parents:
         raise NotThereYet(
             f"Destination directory {parent} does not exist",
             hint="make it first with `file` and `state: directory`",
