@@ -68,7 +68,7 @@ def application() -> click.Group:
             "resume": Entry("Go on with a run that was broken off.", _resume),
             "runs": Entry("List past runs, show what one did.", _runs),
             "validate": Entry("Check playbooks without touching any host.", _validate),
-            "doc": Entry("Show the modules, or one module in full.", _doc),
+            "doc": Entry("Show the modules, one module in full, or what a kind of problem means.", _doc),
             "backups": Entry("List the backups of a repository.", _backups),
             "demo": Entry("Watch a throw-away service be lost and recovered.", _demo),
         },

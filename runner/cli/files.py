@@ -9,10 +9,10 @@ from pathlib import Path
 from runner.errors import UsageError
 
 
-def existing(what: str, paths: Sequence[Path]) -> tuple[Path, ...]:
-    """The paths as given; UsageError for the first that is not there or is no file."""
+def existing(what: str, paths: Sequence[Path], *, directories: bool = False) -> tuple[Path, ...]:
+    """The paths as given; UsageError for the first that is not there, or is a directory where none may be."""
     for path in paths:
-        if path.is_dir() and what != "inventory":
+        if path.is_dir() and what != "inventory" and not directories:
             raise UsageError(f"{path} is a directory, not a {what}", hint=_alternatives(path / "x"))
         if not path.exists():
             raise UsageError(f"there is no {what} {path}", hint=_alternatives(path))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -19,14 +19,32 @@ _SECRET_LINE: Final = re.compile(
 
 
 def text_of(problem: Problem) -> str:
-    """`file:line:column: message`, the source line with a caret under the column, then the hint."""
+    """`file:line:column: message [rule]`, the source line with a caret under the column, then the hint."""
     return "\n".join(_lines(problem))
+
+
+def data_of(files: Sequence[Path], problems: Sequence[Problem]) -> dict[str, object]:
+    """What `validate --output json` prints: the files that were checked, and every problem with its rule and place."""
+    return {"files": [str(file) for file in files], "problems": [_data(problem) for problem in problems]}
+
+
+def _data(problem: Problem) -> dict[str, object]:
+    place = problem.location
+    return {
+        "rule": problem.rule.value,
+        "severity": problem.severity.value,
+        "file": place.file if place else None,
+        "line": place.line if place else None,
+        "column": place.column if place else None,
+        "message": problem.message,
+        "hint": problem.hint,
+    }
 
 
 def _lines(problem: Problem) -> Iterator[str]:
     place = f"{problem.location}: " if problem.location else ""
     severity = "warning: " if problem.severity is Severity.WARNING else ""
-    yield f"{place}{severity}{problem.message}"
+    yield f"{place}{severity}{problem.message} [{problem.rule}]"
     if problem.location:
         yield from _excerpt(problem.location)
     if problem.hint:

@@ -56,7 +56,7 @@ def test_a_bad_playbook_is_refused_at_its_place(sentraplay: Program, kind: str, 
 def test_the_line_is_shown_with_a_caret_and_a_hint(sentraplay: Program) -> None:
     sentraplay.write("bad.yml", "- hosts: localhost\n  taks: []\n")
     assert sentraplay("validate", "bad.yml").err.splitlines()[:4] == [
-        "bad.yml:2:3: unknown keyword 'taks'",
+        "bad.yml:2:3: unknown keyword 'taks' [unknown-keyword]",
         "  2 |   taks: []",
         "    |   ^",
         "  hint: did you mean 'tasks'?",
