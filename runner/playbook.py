@@ -17,6 +17,7 @@ from runner.units import seconds
 
 Variables = Mapping[str, object]
 Order = Literal["inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle"]
+Strategy = Literal["linear", "free", "host_pinned"]
 OnUnreachable = Literal["drop", "fail", "rescue"]
 CutOff = Literal["again", "done", "stop"]
 """What a resumed run does with a task that was cut off in the middle."""
@@ -115,6 +116,17 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Prompt:
+    """A variable somebody is asked for before the run; `private` answers are not echoed and are secret."""
+
+    name: str
+    prompt: str
+    default: object = None
+    private: bool = True
+    confirm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Objectives:
     """Seconds a recovery may take (`rto`) and seconds of data that may be lost (`rpo`)."""
 
@@ -131,11 +143,13 @@ class Play:
     name: str
     hosts: str
     keywords: Keywords = field(default_factory=Keywords)
+    vars_prompt: tuple[Prompt, ...] = ()
     vars_files: tuple[str, ...] = ()
     pre_tasks: tuple[Task | Block, ...] = ()
     tasks: tuple[Task | Block, ...] = ()
     post_tasks: tuple[Task | Block, ...] = ()
     handlers: tuple[Task, ...] = ()
+    strategy: Strategy = "linear"
     order: Order = "inventory"
     serial: tuple[int | str, ...] = ()
     max_fail_percentage: float | None = None
@@ -191,11 +205,13 @@ class _Reading:
             name=play.get("name") or hosts,
             hosts=hosts,
             keywords=_keywords(play),
+            vars_prompt=tuple(_prompt(written) for written in play.get("vars_prompt") or ()),
             vars_files=_strings(play.get("vars_files")),
             pre_tasks=self._entries(play, path, f"plays[{index}]", "pre_tasks"),
             tasks=self._entries(play, path, f"plays[{index}]", "tasks"),
             post_tasks=self._entries(play, path, f"plays[{index}]", "post_tasks"),
             handlers=self._handlers(play, path, f"plays[{index}]"),
+            strategy=play.get("strategy", "linear"),
             order=play.get("order", "inventory"),
             serial=tuple(serial) if isinstance(serial, (list, tuple)) else (serial,),
             max_fail_percentage=play.get("max_fail_percentage"),
@@ -263,6 +279,11 @@ def _keywords(entry: Mapping[str, Any]) -> Keywords:
         environment=entry.get("environment", {}),
         **said,
     )
+
+
+def _prompt(written: Mapping[str, Any]) -> Prompt:
+    kept = {key: value for key, value in written.items() if key != "unsafe"}
+    return Prompt(**{"prompt": f"{written['name']}:", **kept})
 
 
 def _loop_control(written: Mapping[str, Any]) -> LoopControl:

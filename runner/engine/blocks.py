@@ -7,6 +7,7 @@ of tasks would not lead to again: a resumed run walks the same way, past what is
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
@@ -48,12 +49,16 @@ class Scope:
 
 
 class Walk:
-    """The walk of one batch. `is_too_much` decides, from the hosts lost for good, whether the play stops."""
+    """The walk of one batch; hosts that go each on its own share it.
+
+    `is_too_much` decides, from the hosts lost for good, whether the play stops.
+    """
 
     def __init__(self, stage: Stage, crew: Crew, is_too_much: Callable[[frozenset[str]], bool]) -> None:
         self._stage = stage
         self._crew = crew
         self._is_too_much = is_too_much
+        self._lock = threading.Lock()
         self.lost: frozenset[str] = frozenset()
         self.stopped = False
 
@@ -76,8 +81,10 @@ class Walk:
         fallen = self._falls(step.task, self._crew.perform(self._stage, step, hosts))
         gone = {host for host, it in fallen.items() if it.fall is Fall.UNREACHABLE or not step.rescuable}
         if gone:
-            self.lost |= gone
-            self.stopped = self.stopped or self._is_fatal(step, gone, fallen) or self._is_too_much(self.lost)
+            is_fatal = self._is_fatal(step, gone, fallen)
+            with self._lock:
+                self.lost |= gone
+                self.stopped = self.stopped or is_fatal or self._is_too_much(self.lost)
         return fallen
 
     def _falls(self, task: Task, ends: Ends) -> Falls:

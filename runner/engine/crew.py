@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext
 from threading import Semaphore
-from typing import Any
+from typing import Any, TypeVar
 
 from runner.engine.arguments import Preparer
 from runner.engine.attempt import Attempt
@@ -21,6 +21,7 @@ from runner.playbook import Task
 from runner.secret import Redactor
 from runner.template import Templar
 
+T = TypeVar("T")
 Ends = dict[str, TaskFinished]
 
 
@@ -71,9 +72,7 @@ class Crew:
             )
             for host in hosts
         }
-        wait(futures.values())
-        _raise_worst(futures.values())
-        return {host: future.result() for host, future in futures.items()}
+        return dict(zip(futures, results_of(futures.values()), strict=True))
 
     def _preparer(self, task: Task) -> Preparer:
         found = self._preparers.get(task.path)
@@ -128,9 +127,14 @@ def _one(
     return end
 
 
-def _raise_worst(futures: Iterable[Future[TaskFinished]]) -> None:
-    """Raise what went wrong beyond any task: a bug or a broken journal before an interruption."""
+def results_of(futures: Collection[Future[T]]) -> list[T]:
+    """What all of them return, once all have ended.
+
+    Raises what went wrong beyond any task: a bug or a broken journal before an interruption.
+    """
+    wait(futures)
     errors = [error for error in (future.exception() for future in futures) if error is not None]
     errors.sort(key=lambda error: isinstance(error, Interrupted))
     if errors:
         raise errors[0]
+    return [future.result() for future in futures]

@@ -16,6 +16,7 @@ from runner.engine.crew import Crew
 from runner.engine.handlers import Handlers
 from runner.engine.lineup import lined_up
 from runner.engine.step import Stage
+from runner.engine.strategies import go_through
 from runner.engine.variables import PlayVariables
 from runner.events import BatchFinished, BatchStarted, PlayFinished, PlayStarted
 from runner.hosts.contract import Hosts
@@ -56,6 +57,7 @@ class PlayRun:
         self._planned = lined_up(planned, parts.chronicle.state)
         self._play = planned.play
         self._tell = parts.chronicle.tell
+        self._lock = threading.Lock()
         self.lost = lost
         self.stopped = False
 
@@ -84,7 +86,12 @@ class PlayRun:
         self._tell(BatchStarted(self._play.path, index, hosts, at=self._parts.clock()))
         before = self.lost
         walk, handlers = self._walk(hosts, repositories)
-        fallen = self._sections(walk, handlers, hosts)
+        fallen = go_through(
+            self._play.strategy,
+            lambda some: self._sections(walk, handlers, some),
+            hosts,
+            self._parts.plan.options.forks,
+        )
         self.lost = before | fallen.keys()
         all_fell = len(fallen) == len(hosts) and not self._all_may_fail()
         self.stopped = walk.stopped or all_fell
@@ -95,13 +102,17 @@ class PlayRun:
         fallen: Falls = {}
         for number, steps in enumerate((self._play.pre_tasks, self._play.tasks, self._play.post_tasks)):
             fallen |= walk.run(steps, [host for host in hosts if host not in fallen], scope)
-            self.lost |= fallen.keys()
+            self._lose(fallen)
             forced = self._play.force_handlers
             flushing = [host for host in hosts if host not in fallen or (forced and _is_reachable(fallen, host))]
             point = f"{self._play.path}.flush[{number}]"
             fallen = {**handlers.flush(walk, point, flushing, replace(scope, must_run=forced)), **fallen}
-            self.lost |= fallen.keys()
+            self._lose(fallen)
         return fallen
+
+    def _lose(self, fallen: Falls) -> None:
+        with self._lock:
+            self.lost |= fallen.keys()
 
     def _walk(self, hosts: tuple[str, ...], repositories: Repositories) -> tuple[Walk, Handlers]:
         parts = self._parts

@@ -1,6 +1,6 @@
 """What a task sees on a host, in Ansible's order of precedence (the later wins):
 
-inventory < play `vars` < `vars_files` < block and task `vars` < facts and registered results <
+inventory < play `vars` < `vars_prompt` < `vars_files` < block and task `vars` < facts and registered results <
 extra variables < magic variables < loop variables.
 """
 
@@ -78,6 +78,7 @@ class PlayVariables:
             found = self._of_inventory(host)
             if host in self._planned.hosts:
                 found.update(self._planned.play.keywords.vars)
+                found.update(self._plan.prompted.get(self._planned.play.path, {}))
                 found.update(self._of_files(host, found))
             self._base[host] = found
         return found

@@ -66,7 +66,10 @@ class PlannedPlay:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run will do. `fingerprint` differs when anything that decides what is done differs."""
+    """What a run will do. `fingerprint` differs when anything that decides what is done differs.
+
+    `prompted` are the answers to `vars_prompt`, by the path of their play.
+    """
 
     playbook: Playbook
     inventory: Inventory
@@ -74,3 +77,4 @@ class Plan:
     options: Options
     fingerprint: str
     warnings: tuple[Problem, ...] = ()
+    prompted: Mapping[str, Mapping[str, object]] = field(default_factory=dict)

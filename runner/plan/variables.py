@@ -29,7 +29,8 @@ class PlayVariables:
         self.files = files or FileVariables()
         self._base: dict[str, ChainMap[str, Any]] = {}
         self._groups = {name: list(members) for name, members in world.inventory.groups.items()}
-        self._passing = (world.set_by_run | (MAGIC - STEADY_MAGIC)) - world.options.extra_vars.keys()
+        prompted = {prompt.name for prompt in play.vars_prompt}
+        self._passing = (world.set_by_run | prompted | (MAGIC - STEADY_MAGIC)) - world.options.extra_vars.keys()
 
     def variables(self, host: str, own: Variables | None = None) -> Mapping[str, Any]:
         """Raw variables of a host that are known now; `own` are those of blocks and task."""

@@ -35,8 +35,6 @@ UNSUPPORTED: Final[Mapping[str, str]] = {
     "remote_user": "set ansible_user in the inventory",
     "port": "set ansible_port in the inventory",
     "connection": "set ansible_connection in the inventory",
-    "strategy": "leave it out: the linear strategy is the only one yet",
-    "vars_prompt": "use -e name=value, or lookup('env', …)",
     "module_defaults": "write the arguments at each task",
     "collections": "leave it out: modules have no collections here",
     "debugger": "leave it out",

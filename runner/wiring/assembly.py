@@ -14,6 +14,7 @@ from pathlib import Path
 from runner.engine import Done, Engine
 from runner.engine.confirming import refuse_without_answers
 from runner.engine.context import nobody_to_ask
+from runner.engine.prompting import prompted
 from runner.errors import ExitCode
 from runner.events import Event, RunStarted, Warned
 from runner.hosts.local import open_local
@@ -77,6 +78,7 @@ def carry_out(
 
     Raises SentraPlayError if the run cannot be recorded, and whatever is a bug of ours.
     """
+    can_ask = sys.stdin.isatty()
     with ExitStack() as stack:
         hosts = InventoryHosts(plan.inventory, plan.options.extra_vars, templar, redactor)
         stack.callback(hosts.close)
@@ -84,10 +86,11 @@ def carry_out(
         shown = renderer(watching)
         bus = Bus(redactor, journal.publish, [shown])
         stack.callback(bus.close)
-        repositories = PlayRepositories(plan, run, hosts, templar, redactor)
-        stack.callback(repositories.close)
         interruption = Interruption()
         prompter = Prompter(interruption.event, shown.suspended)
+        plan = replace(plan, prompted=prompted(plan, prompter.ask if can_ask else None, redactor, bus.show))
+        repositories = PlayRepositories(plan, run, hosts, templar, redactor)
+        stack.callback(repositories.close)
         engine = Engine(
             plan,
             hosts=hosts,
@@ -99,9 +102,9 @@ def carry_out(
             publish=lambda event: bus.publish(origin.added_to(event)),
             run=run,
             done=earlier.done if earlier else None,
-            ask=prompter.ask if sys.stdin.isatty() else nobody_to_ask,
+            ask=prompter.ask if can_ask else nobody_to_ask,
         )
-        if not sys.stdin.isatty():
+        if not can_ask:
             refuse_without_answers(plan, earlier.done if earlier else Done())
         stop = _in_turn(lambda: bus.show(_stopping()), engine.interrupt)
         with interruption.during(stop=stop, abandon=_in_turn(shown.close, hosts.close)):
