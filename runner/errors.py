@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from runner.frozen import frozen
 from runner.rules import Rule
 
 
@@ -44,7 +45,7 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """One thing wrong with a playbook, an inventory or a file they name; `rule` says of what kind it is."""
 

@@ -8,8 +8,10 @@ that it can be written as JSON and read back equal. Times are seconds since the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from runner.frozen import frozen
 
 
 class Status(StrEnum):
@@ -28,14 +30,14 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """Anything that happened in a run, at a time."""
 
     at: float = field(kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunStarted(Event):
     """`options` are those that decide what is done (limit, tags, check, extra variables' names)."""
 
@@ -46,7 +48,7 @@ class RunStarted(Event):
     resumed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlayStarted(Event):
     """A play begins on its hosts."""
 
@@ -55,7 +57,7 @@ class PlayStarted(Event):
     hosts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BatchStarted(Event):
     """One batch of `serial` begins: the play's hosts it will work on."""
 
@@ -64,7 +66,7 @@ class BatchStarted(Event):
     hosts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskStarted(Event):
     """Written durably before the task's effect starts on any of `hosts`."""
 
@@ -75,7 +77,7 @@ class TaskStarted(Event):
     is_handler: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutputLine(Event):
     """One line a running command wrote; for people watching, not kept in the journal."""
 
@@ -85,7 +87,7 @@ class OutputLine(Event):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress(Event):
     """How far a long transfer is; `total` is None while it is not known. Not kept in the journal."""
 
@@ -97,7 +99,7 @@ class Progress(Event):
     unit: str = "bytes"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ItemFinished(Event):
     """One item of a loop ended on a host."""
 
@@ -109,7 +111,7 @@ class ItemFinished(Event):
     result: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttemptFailed(Event):
     """`until` was not met and the task will be tried again."""
 
@@ -120,7 +122,7 @@ class AttemptFailed(Event):
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskFinished(Event):
     """Durable before anything that follows it starts. `result` is what `register` holds.
 
@@ -154,7 +156,7 @@ class TaskFinished(Event):
     withheld: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskInterrupted(Event):
     """A task was cut off by Ctrl-C or SIGTERM; it has no end, so resume does it again."""
 
@@ -163,7 +165,7 @@ class TaskInterrupted(Event):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Confirmed(Event):
     """Somebody answered yes to the question of a task's `confirm`; a resumed run does not ask again."""
 
@@ -171,7 +173,7 @@ class Confirmed(Event):
     question: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HandlersFlushed(Event):
     """Every handler notified so far has had its turn on these hosts; `path` names the flush point."""
 
@@ -179,7 +181,7 @@ class HandlersFlushed(Event):
     hosts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostRescued(Event):
     """A block's rescue section ran to its end for a host that had failed in it."""
 
@@ -187,7 +189,7 @@ class HostRescued(Event):
     host: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BatchFinished(Event):
     """One batch of `serial` is done, however it ended."""
 
@@ -195,14 +197,14 @@ class BatchFinished(Event):
     index: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlayFinished(Event):
     """A play is done on all its hosts, however it ended."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ObjectiveMeasured(Event):
     """An objective of a play (`rto`, `rpo`) against what was reached, both in seconds."""
 
@@ -213,7 +215,7 @@ class ObjectiveMeasured(Event):
     met: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Warned(Event):
     """Something people should know that ends nothing."""
 
@@ -222,7 +224,7 @@ class Warned(Event):
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostRecap:
     """The counts of one host in the PLAY RECAP line."""
 
@@ -235,7 +237,7 @@ class HostRecap:
     ignored: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunFinished(Event):
     """The end of a run; what has none was broken off."""
 

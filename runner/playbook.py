@@ -7,11 +7,12 @@ due. `path` is stable for ever (`plays[0].tasks[2].rescue[1]`); the journal and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal, cast
 
 from runner.document import Document, Path
 from runner.errors import Location
+from runner.frozen import frozen
 from runner.schema import BLOCK_KEYS, module_names, module_schema
 from runner.units import seconds
 
@@ -39,7 +40,7 @@ _INHERITED: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Keywords:
     """What plays, blocks and tasks hand down; None means "not said here, ask the parent".
 
@@ -65,7 +66,7 @@ class Keywords:
     delegate_facts: object = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoopControl:
     """How a loop names what it works on, how long it waits between items, and what ends it early."""
 
@@ -78,7 +79,7 @@ class LoopControl:
     break_when: tuple[str | bool, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Task:
     """`args` are as written, already in mapping form (free-form text is under the module's free-form key)."""
 
@@ -102,7 +103,7 @@ class Task:
     resume: CutOff = "again"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Block:
     """Tasks that belong together, those that come to their rescue, and those done in any case."""
 
@@ -115,7 +116,7 @@ class Block:
     keywords: Keywords = field(default_factory=Keywords)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Prompt:
     """A variable somebody is asked for before the run; `private` answers are not echoed and are secret."""
 
@@ -126,7 +127,7 @@ class Prompt:
     confirm: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Objectives:
     """Seconds a recovery may take (`rto`) and seconds of data that may be lost (`rpo`)."""
 
@@ -134,7 +135,7 @@ class Objectives:
     rpo: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Play:
     """Tasks for hosts, and how to go through both."""
 
@@ -159,7 +160,7 @@ class Play:
     repositories: Variables = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Playbook:
     """`file` is the path as the user gave it."""
 

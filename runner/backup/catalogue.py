@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from runner.backup.identity import MANIFEST, check_service, manifest_key, object_key, parse_id
 from runner.backup.manifest import BackupObject, Manifest, from_json
 from runner.errors import ObjectNotFound, TaskFailed, VerificationFailed
+from runner.frozen import frozen
 from runner.repositories.contract import ObjectInfo, Repository, StoredObject
 
 LATEST: Final = "latest"
@@ -20,7 +20,7 @@ _LARGEST_MANIFEST: Final = 64 * 1024 * 1024
 ABANDONED: Final = timedelta(hours=48)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Damaged:
     """A backup whose manifest cannot be trusted."""
 
@@ -28,7 +28,7 @@ class Damaged:
     error: VerificationFailed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Catalogue:
     """A service's backups, oldest first, and those whose manifests are damaged."""
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Command, Reader, Script, command
 
 Wanted = Literal["auto", "zstd", "gzip", "none"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Compression:
     """`members` go into a pipeline after the producer (there may be none); `suffix` ends the object's name."""
 

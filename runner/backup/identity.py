@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 
 MANIFEST: Final = "manifest.json"
 _ID: Final = re.compile(r"(\d{8}T\d{6}Z)-([a-z]{1,20})-([0-9a-f]{6})")
@@ -16,7 +16,7 @@ _STAMP: Final = "%Y%m%dT%H%M%SZ"
 _SERVICE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Identity:
     """The parts of a backup's id."""
 

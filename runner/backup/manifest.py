@@ -10,20 +10,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field, fields
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from runner.backup.identity import parse_id
 from runner.document import Document
 from runner.errors import VerificationFailed
+from runner.frozen import frozen
 from runner.schema import problems
 
 FORMAT: Final = 1
 _NO_HASH: Final = "0" * 64
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BackupObject:
     """One stored object. `size` is in bytes, of what is stored; `role` says what it is for.
 
@@ -39,7 +40,7 @@ class BackupObject:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """Where a backup comes from: the host's inventory name, its own name, its operating system."""
 
@@ -48,7 +49,7 @@ class Source:
     system: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Provenance:
     """Who made it: the run, its playbook and the commit that playbook was at, the version of SentraPlay."""
 
@@ -58,7 +59,7 @@ class Provenance:
     sentraplay: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Manifest:
     """One backup. Times are UTC.
 
@@ -192,7 +193,7 @@ def _manifest(plain: Mapping[str, Any]) -> Manifest:
 
 
 def _fields(part: BackupObject | Source | Provenance) -> dict[str, Any]:
-    return {name: getattr(part, name) for name in part.__slots__}
+    return {field.name: getattr(part, field.name) for field in fields(part)}
 
 
 def _time_text(moment: datetime) -> str:

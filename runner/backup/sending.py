@@ -11,13 +11,13 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import dataclass
 from typing import Final
 
 from runner.backup.curl import configuration
 from runner.backup.parts import cutter, lane, workspace
 from runner.backup.watching import Moved
 from runner.errors import RepositoryError, SentraPlayError
+from runner.frozen import frozen
 from runner.hosts.contract import Command, Host, Script, Stream
 from runner.repositories.contract import Part, Presigning, SentPart, StoredObject, Upload
 from runner.repositories.receiving import fill
@@ -28,7 +28,7 @@ _TRIES_IF_FORBIDDEN: Final = 3
 _LONGEST_PAUSE: Final = 15.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _End:
     """What the cutter saw of the whole stream."""
 
@@ -37,7 +37,7 @@ class _End:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Answer:
     """What a lane's curl was told."""
 

@@ -12,11 +12,12 @@ import io
 import json
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from runner.backup.tar import ROOM_BESIDE, ROOM_INSIDE
 from runner.errors import Refused, TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Host, Reader, Script, command
 
 FRESH: Final = "new"
@@ -59,7 +60,7 @@ sync "$1"
 """)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kept:
     """Live data that a restore replaced: which backup replaced it, and until when (epoch seconds) it stays."""
 
@@ -68,7 +69,7 @@ class Kept:
     until: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class State:
     """What is written down in a room, about its last exchange.
 
@@ -83,7 +84,7 @@ class State:
     kept: tuple[Kept, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """A path that is restored, and its room."""
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Host, Reader, Script, command
 
 PLAIN: Final = {"LC_ALL": "C"}
@@ -53,7 +53,7 @@ find . -mindepth 1 -print0 | tr -dc '\\000' | wc -c
 _WRITTEN: Final = re.compile(r"^Total bytes written: (\d+)", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Written:
     """What an archive holds: entries, bytes before compression, and what tar had to say about files in motion."""
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from runner.backup.curl import unreachable
@@ -20,6 +19,7 @@ from runner.backup.downloading import download
 from runner.backup.sending import send
 from runner.backup.watching import Moved, watching
 from runner.errors import RepositoryError, SentraPlayError, VerificationFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Command, CommandFailed, Host, Pipeline, Reader, Runnable, Script, command
 from runner.repositories.contract import OnHost, Presigning, Repository, StoredObject, Transfer
 from runner.repositories.receiving import PLAIN, explain, fill, receive_into
@@ -32,7 +32,7 @@ _CAN_READ: Final = Script('[ -r "$1" ]')
 _COMMIT: Final = Script('sync "$1" && mv -f -- "$1" "$2" && sync "${2%/*}"')
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transferred:
     """An object that was stored, the way it went, and why the controller had to relay it if it did."""
 

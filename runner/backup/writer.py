@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final
@@ -15,6 +15,7 @@ from runner.backup.manifest import BackupObject, Manifest, Provenance, Source, t
 from runner.backup.transfer import Transferred, nobody, store
 from runner.backup.watching import Moved
 from runner.errors import SentraPlayError
+from runner.frozen import frozen
 from runner.hosts.contract import Host, Reader, Runnable, Script
 from runner.repositories.contract import Repository
 
@@ -26,7 +27,7 @@ uname -m
 """)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Contents:
     """What a kind of backup says of itself in the manifest; see `Manifest` for the fields."""
 

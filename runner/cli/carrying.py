@@ -14,6 +14,7 @@ from runner.cli.asking import ask
 from runner.cli.invocation import Invocation
 from runner.cli.problems import text_of
 from runner.errors import ExitCode, InvalidInput, Problem
+from runner.frozen import frozen
 from runner.secret import Secret
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from runner.wiring.watching import Watching
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Passwords:
     """Asked for on the command line; each stands in where the inventory says none."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from runner.frozen import frozen
 from runner.secret import Redactor
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Invocation:
     """The words after `sentraplay`, and the secrets met so far: whatever is printed at the end passes them."""
 

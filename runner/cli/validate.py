@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +15,7 @@ from runner.cli.discovery import playbooks_in
 from runner.cli.files import existing
 from runner.cli.invocation import Invocation
 from runner.errors import ExitCode, InvalidInput, Problem, Severity
+from runner.frozen import frozen
 
 if TYPE_CHECKING:
     from runner.inventory import Inventory
@@ -56,7 +57,7 @@ def validate(
     return ExitCode.INVALID if checked.errors else ExitCode.OK
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checked:
     """The playbooks that were checked, those of them that have no error, and all problems, each once."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,10 @@ from runner.demo.place import NEW, OLD
 from runner.demo.service import FOLDERS
 from runner.demo.ssh import SshServer
 from runner.demo.store import BUCKET, REGION, Store
+from runner.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Setting:
     """Where everything is. `account` is whom tasks become on the hosts, None to stay who logs in."""
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from runner.demo.database import Cluster
 from runner.demo.service import FOLDERS
+from runner.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Holding:
     """Rows, or files, and one hash over all their content."""
 

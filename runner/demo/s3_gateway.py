@@ -18,7 +18,6 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import unquote
@@ -26,6 +25,8 @@ from urllib.parse import unquote
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import run_simple
 from werkzeug.test import Client
+
+from runner.frozen import frozen
 
 CLOCK_SKEW: Final = timedelta(minutes=15)
 UNSIGNED: Final = "UNSIGNED-PAYLOAD"
@@ -41,7 +42,7 @@ class Refused(Exception):  # noqa: N818  (an answer of the protocol, not an erro
         self.status, self.code = status, code
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Signature:
     """What a request claims: by whom, when, over which headers, for how long (presigned only)."""
 
@@ -61,7 +62,7 @@ class Signature:
         return self.credential.partition("/")[2]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checked:
     """A WSGI application that lets only rightly signed requests through to `inner`."""
 

@@ -7,12 +7,12 @@ import getpass
 import os
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from runner.demo.place import NEW, OLD, Place, answers, free_port, wait_until
 from runner.errors import UsageError
+from runner.frozen import frozen
 
 Kind = Literal["auto", "openssh", "asyncssh"]
 ADDRESSES: Final = (OLD, NEW)
@@ -35,7 +35,7 @@ SetEnv HOME={folder}
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SshServer:
     """A server that is several hosts: one per address. `host_key` is what an inventory pins."""
 

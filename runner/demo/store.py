@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from runner.demo.place import Place, answers, free_port, wait_until
 from runner.errors import UsageError
+from runner.frozen import frozen
 
 REGION: Final = "us-east-1"
 BUCKET: Final = "sentrascan-backups"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Store:
     """A running endpoint with one bucket, and the only keys it accepts."""
 

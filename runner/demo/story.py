@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 from runner.demo import proof
@@ -20,12 +19,13 @@ from runner.demo.service import HEALTH, fill_database, health_page, write_files
 from runner.demo.ssh import Kind, SshServer, start_ssh
 from runner.demo.store import Store, start_store
 from runner.errors import ExitCode
+from runner.frozen import frozen
 from runner.schema import data_dir
 
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stage:
     """Everything that stands before the story begins."""
 

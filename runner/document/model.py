@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from runner.errors import Location, Problem
+from runner.frozen import frozen
 
 Path = tuple[str | int, ...]
 """The keys and indices that lead from the root of a document to a value."""
@@ -21,7 +21,7 @@ class TemplateText(str):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Document:
     """Plain data (None, bool, int, float, str, list, dict with text keys) and where each part was written."""
 
@@ -45,7 +45,7 @@ class Document:
         return Location(self.file, 1, 1)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Examined:
     """A document with every problem found; `document` is None if the text could not be read at all."""
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from runner.engine.gaps import refuse_gaps
 from runner.errors import ExitCode, TaskFailed
+from runner.frozen import frozen
 from runner.modules.arguments import build
 from runner.modules.contract import Module
 from runner.playbook import Task
@@ -24,7 +24,7 @@ Schema = Mapping[str, Any]
 NOTHING: Final[Schema] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Raw:
     """A value the engine does not render: neither text nor a container, so the templar lets it pass."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum, auto
 
 from runner.engine import keywords
@@ -17,6 +17,7 @@ from runner.engine.conditions import Reader
 from runner.engine.crew import Crew, Ends
 from runner.engine.step import Failure, Stage, Step
 from runner.events import HostRescued, Status
+from runner.frozen import frozen
 from runner.plan import selected
 from runner.playbook import Block, Keywords, Task
 
@@ -29,7 +30,7 @@ class Fall(Enum):
     STOPPED = auto()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fallen:
     fall: Fall
     failure: Failure | None = None
@@ -38,7 +39,7 @@ class Fallen:
 Falls = dict[str, Fallen]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scope:
     """What surrounds a step. `must_run` holds in `always` sections, which even a stopped play finishes."""
 

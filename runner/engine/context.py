@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from runner.engine.variables import Templated
 from runner.errors import Interrupted, TaskFailed, TimedOut
 from runner.events import Event, Progress, Warned
+from runner.frozen import frozen
 from runner.hosts.contract import Host, Hosts
 from runner.modules.contract import RunInfo
 from runner.repositories.contract import Repositories
@@ -26,7 +26,7 @@ def nobody_to_ask(prompt: str, echo: bool) -> str:
     raise TaskFailed(f"nobody is there to answer {prompt!r}", hint="run it at a terminal, or give the value with -e")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Surroundings:
     """What all tasks of a play share."""
 

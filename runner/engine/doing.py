@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from runner.engine import results
@@ -14,6 +14,7 @@ from runner.engine.lines import Lines
 from runner.engine.results import Ended
 from runner.engine.step import Stage, Step
 from runner.events import OutputLine
+from runner.frozen import frozen
 from runner.hosts.contract import Become, Host
 from runner.modules.contract import Module
 from runner.secret import Secret, reveal
@@ -24,7 +25,7 @@ DEFAULT_TIMEOUT_SECONDS: Final = 3600.0
 Variables = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Doing:
     """Everything decided; `once` may be called again for `until`."""
 

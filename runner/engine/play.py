@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from runner.engine.step import Stage
 from runner.engine.strategies import go_through
 from runner.engine.variables import PlayVariables
 from runner.events import BatchFinished, BatchStarted, PlayFinished, PlayStarted
+from runner.frozen import frozen
 from runner.hosts.contract import Hosts
 from runner.modules.contract import Module, RunInfo
 from runner.plan import Plan, PlannedPlay
@@ -30,7 +31,7 @@ ALL_MAY_FAIL: Final = 100.0
 """The `max_fail_percentage` from which on not even a batch that failed as a whole stops the next one."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parts:
     """What all plays of a run share."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import PurePath
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from runner.errors import ExitCode, HostUnreachable, SentraPlayError, TaskFailed
 from runner.events import Status
+from runner.frozen import frozen
 from runner.hosts.contract import CommandFailed
 from runner.modules.contract import Change, Diff, Outcome
 from runner.secret import MASK, Secret
@@ -19,7 +20,7 @@ from runner.secret import MASK, Secret
 CENSORED: Final = "the output has been hidden because 'no_log: true' was specified for this result"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ended:
     """How a task, one item of its loop or one attempt ended. `result` is plain data."""
 

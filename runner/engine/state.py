@@ -25,12 +25,13 @@ from runner.events import (
     TaskFinished,
     TaskStarted,
 )
+from runner.frozen import frozen
 
 Key = tuple[str, str]
 """Path and host."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fatal:
     """What took a host out of its play: since which event, and how the run ends because of it."""
 

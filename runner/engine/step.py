@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from runner.engine.chronicle import Chronicle
@@ -11,13 +11,14 @@ from runner.engine.context import Surroundings
 from runner.engine.state import known_result
 from runner.engine.variables import PlayVariables
 from runner.events import TaskFinished
+from runner.frozen import frozen
 from runner.modules.contract import Module, RunInfo
 from runner.plan import Options
 from runner.playbook import Keywords, OnUnreachable, Task
 from runner.secret import Redactor
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     """What sent a host into a rescue section: `ansible_failed_task` and `ansible_failed_result`."""
 
@@ -29,7 +30,7 @@ class Failure:
         return {"ansible_failed_task": task, "ansible_failed_result": known_result(self.end, "ansible_failed_result")}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """A task with the keywords that hold for it, all inherited ones included.
 
@@ -47,7 +48,7 @@ class Step:
     doubtful: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stage:
     """What the tasks of one batch of a play work with. `handlers_named` gives the paths of the handlers
     that a name or a `listen` topic stands for."""

@@ -22,10 +22,11 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.secret import Secret
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Command:
     """A program and its arguments. `env` is added to its environment; `cwd` must exist."""
 
@@ -34,7 +35,7 @@ class Command:
     cwd: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Script:
     """POSIX sh text. Anything that varies comes in as `args` (`$1`, `$2` …), never inside `text`."""
 
@@ -44,7 +45,7 @@ class Script:
     cwd: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pipeline:
     """Members joined stdout to stdin; the first reads the given stdin, the last one's stdout is the result."""
 
@@ -59,7 +60,7 @@ def command(*argv: str, env: Mapping[str, str] | None = None, cwd: str | None = 
     return Command(tuple(argv), dict(env or {}), cwd)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Result:
     """How something ended. `argv` is for showing to people; `statuses` has one entry per member of a pipeline.
 
@@ -86,7 +87,7 @@ class CommandFailed(TaskFailed):
     result: Result = field(kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileStat:
     """What lstat says. `kind` is file, directory, link, fifo, socket, block or character."""
 
@@ -104,7 +105,7 @@ class FileStat:
     target: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TcpAddress:
     """Where a server listens, as seen from the host."""
 
@@ -112,7 +113,7 @@ class TcpAddress:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnixAddress:
     """The path of a socket on the host."""
 
@@ -123,7 +124,7 @@ OutputSink = Callable[[str, str], None]
 """Called with ("stdout" | "stderr", line without its newline) while a command runs."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Become:
     """Who to act as. `password` is what sudo asks for; None means sudo must not ask."""
 

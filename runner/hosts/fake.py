@@ -16,6 +16,7 @@ from itertools import count
 from typing import BinaryIO
 
 from runner.errors import TaskFailed, TimedOut
+from runner.frozen import frozen
 from runner.hosts.contract import (
     Become,
     Command,
@@ -37,7 +38,7 @@ from runner.hosts.shell import name_of
 from runner.hosts.stream import failed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ran:
     """Something that was run (`query` leaves no trace here): what, with which input, as whom."""
 
@@ -46,7 +47,7 @@ class Ran:
     user: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wrote:
     """A file that was put."""
 
@@ -57,7 +58,7 @@ class Wrote:
     group: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """How a command ends. `seconds` pass on nobody's clock: they only count against a deadline."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import BinaryIO, Protocol
 
+from runner.frozen import frozen
 from runner.hosts import files, quoting
 from runner.hosts.contract import (
     Become,
@@ -48,7 +49,7 @@ def _with_password(wanted: Become | None, known: Become | None) -> Become | None
     return replace(wanted, password=known.password)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class View:
     """How a host is seen: as whom, until when, with which environment, told to whom."""
 

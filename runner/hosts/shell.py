@@ -6,10 +6,10 @@ import secrets
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
 from runner.errors import HostUnreachable, Interrupted, TaskFailed
+from runner.frozen import frozen
 from runner.hosts import driver, quoting
 from runner.hosts.contract import OutputSink, Runnable
 from runner.hosts.framing import Frames, LineSink, OutputLimitError
@@ -24,7 +24,7 @@ KILL_WAIT = driver.KILL_AFTER + 5.0
 """The longest a killed command may take to be gone."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """What a command wrote and how it ended."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from runner.frozen import frozen
 from runner.secret import Secret
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SshSettings:
     """The connection variables of one host; None means: as ssh_config or OpenSSH's defaults say.
 

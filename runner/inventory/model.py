@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from runner.document import Document, Path
 from runner.errors import InvalidInput, Location, Problem
+from runner.frozen import frozen
 
 LOCALHOST: Final = "localhost"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """Where a variable was written: a document, and the path of the variable's value in it."""
 
@@ -24,7 +25,7 @@ class Source:
         return self.document.at((*self.path, *inside))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InventoryHost:
     """A host with the groups it is in, parents before children, and its variables as they were written.
 
@@ -42,7 +43,7 @@ class InventoryHost:
         return source.at(*inside) if source else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inventory:
     """`hosts` in order of appearance; `localhost` is always among them. `groups` has the hosts of each, `all` included.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from runner.errors import Problem
+from runner.frozen import frozen
 from runner.inventory.model import LOCALHOST, Inventory
 from runner.rules import Rule
 from runner.suggestions import did_you_mean
@@ -17,7 +17,7 @@ _SUBSCRIPT: Final = re.compile(r"(?P<name>.+)\[(?:(?P<index>-?\d+)|(?P<first>-?\
 _LOCAL_NAMES: Final = (LOCALHOST, "127.0.0.1", "::1")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Selection:
     """The hosts a pattern means, in order and each once, and what is wrong with the pattern."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from runner.errors import Refused
 from runner.events import Event, OutputLine, Progress, RunFinished, RunStarted
+from runner.frozen import frozen
 from runner.journal.claims import Claims
 from runner.journal.codec import decode, encode
 from runner.journal.database import Database, Row
@@ -18,7 +19,7 @@ from runner.journal.grouping import GroupCommit
 NOT_KEPT: Final = (OutputLine, Progress)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunRecord:
     """One run. Times are seconds since the epoch, UTC; `exit_code` is None until it has ended.
 

@@ -12,15 +12,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from runner.frozen import frozen
 from runner.hosts.contract import Host, Reader
 from runner.repositories.contract import Repositories
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diff:
     """Text before and after, shown with --diff as a unified diff under `title`."""
 
@@ -29,7 +30,7 @@ class Diff:
     after: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """What apply would do. `needed` is None when it cannot be known without acting.
 
@@ -44,7 +45,7 @@ class Change:
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """What apply did. `data` goes into the registered result, `facts` become host variables."""
 
@@ -54,7 +55,7 @@ class Outcome:
     diff: Diff | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunInfo:
     """The run a module is part of. `resumed` is true for what runs after `sentraplay resume`."""
 

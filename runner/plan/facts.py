@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
+from runner.frozen import frozen
 from runner.plan.tree import Step
 from runner.plan.variables import PlayVariables, Variables
 from runner.plan.world import FileVariables, World
@@ -20,7 +21,7 @@ _BROKEN: Final = Usage(frozenset(), frozenset(), frozenset(), steady=False)
 """A template that cannot be read; that it cannot is reported elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Missing:
     """Something a template needs and nobody has.
 
@@ -33,7 +34,7 @@ class Missing:
     kind: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reach:
     """What some names lead to on a host: what is missing, whether all is known now, and the names on the way."""
 
@@ -42,7 +43,7 @@ class Reach:
     names: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Way:
     """From where one looks: a host, the variables of blocks and task, and the variables gone through so far.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from runner.errors import Problem
+from runner.frozen import frozen
 from runner.inventory import Inventory
 from runner.playbook import Play, Playbook
 
@@ -39,7 +40,7 @@ RESCUE_MAGIC: Final = frozenset({"ansible_failed_task", "ansible_failed_result"}
 """Variables the tasks of a `rescue` or `always` section see besides."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """What the command line says about a run. `yes` answers every `confirm`; `settle` says what becomes of tasks
     that were cut off in the middle, by path: "again" or "done"."""
@@ -55,7 +56,7 @@ class Options:
     settle: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlannedPlay:
     """A play with its hosts, and the batches in which `serial` works through them."""
 
@@ -64,7 +65,7 @@ class PlannedPlay:
     batches: tuple[tuple[str, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """What a run will do. `fingerprint` differs when anything that decides what is done differs.
 

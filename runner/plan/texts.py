@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from runner.document import Document, Path
 from runner.errors import Location
+from runner.frozen import frozen
 from runner.plan.tree import Raw, Step
 from runner.schema import keyword_schema, module_schema
 from runner.template import is_template
@@ -15,7 +15,7 @@ from runner.template import is_template
 Kind = Literal["play", "block", "task", "handler"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text:
     """`part` is the keyword it belongs to, or "args"."""
 

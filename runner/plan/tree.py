@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from runner.document import Path
+from runner.frozen import frozen
 from runner.playbook import Block, Play, Task
 
 Raw = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """A task as parsed and as written (`raw`, at `at`).
 

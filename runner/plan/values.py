@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from runner.document import Path
 from runner.errors import Problem
+from runner.frozen import frozen
 from runner.plan.facts import PlayFacts
 from runner.plan.texts import argument_place
 from runner.plan.tree import Raw, Step
@@ -35,7 +35,7 @@ _CHECKED: Final = (
 _FLAGS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seen:
     """A task as one or more hosts will see it. Templates that only the run can render are still there."""
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path as FilePath
 from typing import Any
 
 from runner.document import Document
 from runner.errors import Severity
+from runner.frozen import frozen
 from runner.inventory import Inventory
 from runner.plan.model import Options
 from runner.template import Templar
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class World:
     """What all plays of a playbook share. `set_by_run`: names a task may set (register, set_fact)."""
 
@@ -34,7 +35,7 @@ class World:
         return FilePath(self.document.file).parent
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileVariables:
     """The variables of a play's `vars_files`, each with its document.
 

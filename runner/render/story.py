@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import StrEnum
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from runner.events import (
     TaskStarted,
     Warned,
 )
+from runner.frozen import frozen
 from runner.render.text import excerpt, indented, lines_of, printable
 from runner.units import human_seconds
 
@@ -52,7 +53,7 @@ class Kind(StrEnum):
     REMOVED = "removed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Line:
     text: str
     kind: Kind

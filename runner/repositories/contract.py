@@ -17,15 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import BinaryIO, Protocol, runtime_checkable
 
+from runner.frozen import frozen
 from runner.secret import Secret
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredObject:
     """What was stored: size in bytes and the sha256 (hex) of its content, both taken as it flowed."""
 
@@ -34,7 +35,7 @@ class StoredObject:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ObjectInfo:
     """An object as the store lists it; `modified` is in UTC."""
 
@@ -43,7 +44,7 @@ class ObjectInfo:
     modified: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Address:
     """A presigned address: whoever holds it may do one thing until it expires, so it is a secret."""
 
@@ -52,7 +53,7 @@ class Address:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """One part of an upload as its sender measured it; `number` counts from 1."""
 
@@ -62,7 +63,7 @@ class Part:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SentPart:
     """A part that was stored: what was measured, and the ETag the store answered with (unquoted)."""
 

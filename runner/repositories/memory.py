@@ -7,16 +7,16 @@ import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 
 from runner.errors import AlreadyExists, ObjectNotFound
+from runner.frozen import frozen
 from runner.repositories.contract import ObjectInfo, StoredObject
 from runner.repositories.keys import check_key, check_prefix
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Held:
     data: bytes
     modified: datetime

@@ -9,12 +9,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, BinaryIO, Final, Literal
 
 from runner.errors import RepositoryError
+from runner.frozen import frozen
 from runner.repositories.contract import Address, ObjectInfo, SentPart, StoredObject, Transfer
 from runner.repositories.keys import check_key, check_prefix, is_key
 from runner.repositories.s3_errors import code_of, explained, status_of
@@ -31,7 +31,7 @@ _PART_UNIT: Final = 64 * 1024
 _ATTEMPTS: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class S3Settings:
     """What the inventory says about a bucket; `part_size` is in bytes. Without keys, boto3's usual places are asked."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import takewhile
 from typing import Final
 
 from runner.document import Document, Path
 from runner.errors import Problem
+from runner.frozen import frozen
 from runner.rules import Rule
 from runner.schema.files import Kind, keyword_schema, module_names, module_schema
 from runner.schema.validation import ArgumentProblem, argument_problems, keyword_problems, located
@@ -42,7 +43,7 @@ UNSUPPORTED: Final[Mapping[str, str]] = {
 """Ansible's keywords that have no meaning here yet, and what to do instead."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Structure:
     """A playbook's structure: every problem, and what is left of the document without what is wrong.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from runner.document import Document, Path
 from runner.document.model import holds_template
 from runner.errors import Problem
+from runner.frozen import frozen
 from runner.rules import Rule
 from runner.schema import words
 from runner.schema.files import Kind, Schema, keyword_schema, module_schema, schema
@@ -29,7 +29,7 @@ _BROKEN: Final = {
 """The kind of problem, by what of JSON Schema is broken."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ArgumentProblem:
     """Something that does not fit, at `path` below the checked value; `on_key`: its key is wrong, not its value."""
 

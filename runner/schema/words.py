@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from runner.document import Path
+from runner.frozen import frozen
 from runner.suggestions import did_you_mean, listed
 
 Words = tuple[str, str]
 """Message and hint."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Violation:
     """One rule of a schema that a value breaks: `rule` with what it wants, `said` in JSON Schema's own words."""
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+from runner.frozen import frozen
 
 SIMPLE: Final = re.compile(r"\{\{ *([A-Za-z_][A-Za-z0-9_]*) *\}\}")
 NOT_SIMPLE: Final = re.compile(r"\{[{%#]|[}%#]\}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Usage:
     """What one template uses.
 

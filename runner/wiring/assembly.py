@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from runner.engine.context import nobody_to_ask
 from runner.engine.prompting import prompted
 from runner.errors import ExitCode
 from runner.events import Event, RunStarted, Warned
+from runner.frozen import frozen
 from runner.hosts.local import open_local
 from runner.inventory import LOCALHOST, Inventory
 from runner.journal import Journal
@@ -36,7 +37,7 @@ from runner.wiring.repositories import DefinedRepositories
 from runner.wiring.watching import Watching, renderer
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Earlier:
     """A run that was broken off: its id, and where it stood."""
 
@@ -44,7 +45,7 @@ class Earlier:
     done: Done
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Origin:
     """What resume must know to find everything again, kept with the run's options."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Become, Host
 from runner.hosts.ssh import Ssh
 from runner.hosts.ssh_settings import SshSettings
@@ -20,7 +20,7 @@ from runner.units import seconds
 NOT_SUPPORTED: Final = ("ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_ssh_args")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Connection:
     """The connection variables of one host, rendered when they are asked for."""
 

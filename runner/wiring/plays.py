@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from runner.engine.state import RunState
 from runner.engine.variables import PlayVariables
+from runner.frozen import frozen
 from runner.inventory import LOCALHOST
 from runner.modules.contract import RunInfo
 from runner.plan import Plan, PlannedPlay
@@ -17,7 +18,7 @@ from runner.wiring.hosts import InventoryHosts
 from runner.wiring.repositories import DefinedRepositories
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlayRepositories:
     """Hands each play its repositories; `close` closes those of all plays."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Literal, TextIO
 
+from runner.frozen import frozen
 from runner.render import Renderer
 from runner.render.story import Story
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Watching:
     """How a run is to be shown, and where. `verbosity` counts the -v."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from time import monotonic
 from typing import ClassVar, Final, Literal
 
@@ -14,6 +14,7 @@ from runner.backup.manifest import BackupObject, Manifest
 from runner.backup.summary import summary
 from runner.backup.transfer import at_hand
 from runner.errors import ObjectNotFound, VerificationFailed
+from runner.frozen import frozen
 from runner.hosts.contract import CommandFailed, Pipeline, Script
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.postgres import verification
@@ -28,7 +29,7 @@ _LIST: Final = Script("exec tar --list --file=- --quoting-style=escape", env={"L
 _COUNT: Final = Script("exec wc -l")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BackupVerifyArgs:
     service: str
     repository: str

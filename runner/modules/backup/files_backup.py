@@ -6,7 +6,6 @@ import posixpath
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
@@ -18,18 +17,19 @@ from runner.backup.summary import summary, ways
 from runner.backup.swapping import Place, discard_expired, mount_points
 from runner.backup.writer import BackupWriter, Contents
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import FileStat, Host, Pipeline, Reader, command
 from runner.modules.backup.paths import absolute, check_apart, parents
 from runner.modules.contract import Acting, Change, Outcome, Reading
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PathArgs:
     path: str
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FilesBackupArgs:
     service: str
     repository: str
@@ -41,7 +41,7 @@ class FilesBackupArgs:
     changed_files: Literal["record", "fail"] = "record"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Found:
     """What there is to back up, what optional paths are missing, and the directories above."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from runner.backup.catalogue import find
@@ -12,6 +11,7 @@ from runner.backup.manifest import BackupObject, Manifest
 from runner.backup.summary import summary
 from runner.backup.swapping import State, newest, place, read_state
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Reader
 from runner.modules.arguments import Duration
 from runner.modules.backup.paths import absolute, check_apart
@@ -20,7 +20,7 @@ from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.units import seconds
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FilesRestoreArgs:
     service: str
     repository: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar, Final
 
@@ -13,6 +12,7 @@ from runner.backup.compression import Wanted, choose
 from runner.backup.manifest import Manifest, Provenance, to_json
 from runner.backup.writer import BackupWriter, Contents
 from runner.errors import ObjectNotFound, TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Pipeline, command
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.docker.images import Image, id_of, in_use
@@ -22,7 +22,7 @@ KIND: Final = "images"
 ROLE: Final = "images"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImagesBackupArgs:
     service: str
     repository: str

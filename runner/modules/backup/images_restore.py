@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from runner.backup import catalogue
@@ -10,13 +9,14 @@ from runner.backup.compression import undo
 from runner.backup.manifest import Manifest
 from runner.backup.transfer import at_hand
 from runner.errors import VerificationFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Pipeline, Script, command
 from runner.modules.backup.images_backup import KIND, ROLE, images_of
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.docker.images import Image, id_of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImagesRestoreArgs:
     service: str
     repository: str

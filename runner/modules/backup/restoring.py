@@ -6,7 +6,6 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
 
 from runner.backup import tar
@@ -27,6 +26,7 @@ from runner.backup.swapping import (
 )
 from runner.backup.transfer import at_hand
 from runner.errors import SentraPlayError, TaskFailed, VerificationFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Host, Pipeline, Script, command
 from runner.repositories.contract import Repository
 
@@ -47,7 +47,7 @@ _MAKE_PARENT: Final = Script("""
 _SYNC: Final = Script('sync -f "$1" 2>/dev/null || sync')
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """Where to, and what (None when kept data is brought back); `root` is put before every path of the backup."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from runner.frozen import frozen
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.template import UndefinedVariable
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DebugArgs:
     msg: object = None
     var: str | None = None

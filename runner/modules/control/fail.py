@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, NoReturn
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.modules.contract import Acting, Change, Outcome, Reading
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FailArgs:
     msg: str = "Failed as requested from task"
 

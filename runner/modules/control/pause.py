@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import ClassVar
 
+from runner.frozen import frozen
 from runner.modules.contract import Acting, Change, Outcome, Reading
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PauseArgs:
     seconds: float | None = None
     minutes: float | None = None

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
+from runner.frozen import frozen
 from runner.modules.arguments import REST
 from runner.modules.contract import Acting, Change, Outcome, Reading
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetFactArgs:
     facts: Mapping[str, object] = field(default_factory=dict, metadata=REST)
 

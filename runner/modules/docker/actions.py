@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Command, Reader
 from runner.modules.contract import Reading
 from runner.modules.docker.configuration import (
@@ -21,7 +21,7 @@ from runner.modules.docker.configuration import (
 from runner.modules.docker.project import ComposeProject, Container, checked
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """Those of the module that decide what compose is told; `stop_timeout` is in seconds."""
 
@@ -37,7 +37,7 @@ class Options:
         return () if self.stop_timeout is None else ("-t", str(self.stop_timeout))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Act:
     """`needed` is None when only compose can tell. `awaited` are the services that must come up."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from runner.frozen import frozen
 from runner.hosts.contract import Reader
 from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Outcome, Reading
@@ -29,7 +29,7 @@ PLANNERS: Mapping[State, Callable[[Reading, ComposeProject, Options], Act]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExecArgs:
     service: str
     argv: tuple[str, ...]
@@ -40,7 +40,7 @@ class ExecArgs:
     strip_empty_ends: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ComposeArgs:
     project_src: str
     project_name: str | None = None

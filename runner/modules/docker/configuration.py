@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from runner.document import load_text
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Command, Reader
 from runner.modules.docker.project import PLUGIN, ComposeProject, Container, checked
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Service:
     """`runs_to_end`: others wait until it has completed, so that its end with status 0 is right."""
 
@@ -24,7 +24,7 @@ class Service:
     config_hash: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Configuration:
     """`name` is empty where compose does not tell it (v1). `volumes` are the keys of those it makes itself."""
 

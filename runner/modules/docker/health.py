@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from runner.errors import TaskFailed, TimedOut
+from runner.frozen import frozen
 from runner.hosts.contract import Command, Reader
 from runner.modules.contract import Acting
 from runner.modules.docker.configuration import Service
@@ -25,7 +25,7 @@ POLL_SECONDS: Final = 1.0
 RESTART_LOOP: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Patience:
     """Seconds: how long to wait in all, and how long a service without a health check has to run."""
 
@@ -33,7 +33,7 @@ class Patience:
     stable_for: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """`dead`: no waiting will help. Both are empty when everything is up."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from runner.frozen import frozen
 from runner.hosts.contract import Command, Reader
 from runner.modules.docker.project import Container, checked
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Image:
     """What the compose file calls it, which content that was (`id`), and what it was built for."""
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Command, Reader, Result, Script
 
 Program = tuple[str, ...]
@@ -61,7 +61,7 @@ def detect(reader: Reader) -> Program:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Container:
     """A container as `docker inspect` tells it. `health` is empty when the image defines no check."""
 
@@ -94,7 +94,7 @@ class Container:
         return words + (f", {self.health}" if self.health else "")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ComposeProject:
     """`directory` is absolute on the host; `files` are relative to it or absolute."""
 

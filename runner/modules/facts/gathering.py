@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Final
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Reader
 from runner.modules.facts import distribution, hardware, network, platform, virtual
 from runner.modules.facts.sections import Sections, ask_all
@@ -20,7 +20,7 @@ FACT_PATH: Final = "/etc/ansible/facts.d"
 PREFIX: Final = "ansible_"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Collector:
     """`sections` of the script it needs, and what it reads in them. `names` are the facts it is there for."""
 

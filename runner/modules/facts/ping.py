@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Reader, command
 from runner.modules.contract import Acting, Change, Outcome, Reading
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PingArgs:
     data: str = "pong"
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
+from runner.frozen import frozen
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.facts.gathering import FACT_PATH, gather, prefixed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetupArgs:
     gather_subset: tuple[str, ...] = ("all",)
     filter: tuple[str, ...] = ()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from runner.errors import TaskFailed, VerificationFailed
+from runner.frozen import frozen
 from runner.modules.postgres import sql
 from runner.modules.postgres.database import Database, Execution, SqlFailed
 
@@ -14,7 +14,7 @@ from runner.modules.postgres.database import Database, Execution, SqlFailed
 _TIMEOUT: Final = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SqlAssertion:
     """`query` gives one value. With no comparison it must be true; `equal_to` counts only if `compares`."""
 

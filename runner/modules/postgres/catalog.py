@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final, TypeVar
 
+from runner.frozen import frozen
 from runner.modules.arguments import build
 from runner.modules.postgres.sql import identifier, literal
 
@@ -70,7 +71,7 @@ ORDER BY 1, 2
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Setting:
     """`ALTER DATABASE … SET`, or with `role` `ALTER ROLE … IN DATABASE … SET`."""
 
@@ -79,7 +80,7 @@ class Setting:
     role: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Privilege:
     """A right on the database itself; `grantee` None is PUBLIC."""
 
@@ -88,7 +89,7 @@ class Privilege:
     grantee: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Properties:
     """What lies around a database's content and is not part of its dump. `privileges` None: never changed."""
 
@@ -107,13 +108,13 @@ class Properties:
     privileges: tuple[Privilege, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Extension:
     name: str
     version: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Content:
     """What a database holds. `size` is in bytes, on the server's disk."""
 

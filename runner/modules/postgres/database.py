@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.modules.postgres import sql
 from runner.modules.postgres.values import Rows
 
@@ -39,7 +40,7 @@ class SqlFailed(TaskFailed):
     sqlstate: str = field(default="", kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Execution:
     """How statements run. `timeout` is seconds per statement, None is no limit but the task's own.
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
 from typing import Final
 
 from runner.errors import SentraPlayError, TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Become, Command, Host, Script, command
 from runner.modules.contract import Acting
 from runner.modules.docker.project import checked
@@ -52,7 +52,7 @@ _SETTINGS: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Disposable:
     """A place of its own, with programs. `write` brings a file into `directory`; the server runs while `serving`.
 

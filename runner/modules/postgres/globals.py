@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Final
 
+from runner.frozen import frozen
 from runner.modules.postgres.sql import statements
 
 _NAME: Final = r'("(?:[^"]|"")*"|[^\s;"]+)'
@@ -17,7 +17,7 @@ _GRANTED_BY: Final = re.compile(rf"\s+GRANTED BY {_NAME}", re.DOTALL)
 _COMMENT: Final = re.compile(r"\A(?:\s*--[^\n]*\n)*\s*")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Roles:
     """The roles of a globals dump and every statement about them, in the dump's order."""
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import StrEnum
 from typing import Final
 
+from runner.frozen import frozen
 from runner.modules.arguments import build
 from runner.modules.postgres.database import Database
 
@@ -26,7 +27,7 @@ class Part(StrEnum):
     KEPT = "kept"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Marker:
     """`database` is the live name it belongs to; times are UTC, ISO 8601.
 
@@ -47,7 +48,7 @@ class Marker:
     rolled_back: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Marked:
     """A database of the server as its comment shows it; `marker` is None for those SentraPlay never touched."""
 

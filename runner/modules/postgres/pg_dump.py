@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import datetime
 from typing import ClassVar, Final
 
@@ -14,6 +14,7 @@ from runner.backup.manifest import Provenance, to_json
 from runner.backup.summary import summary, ways
 from runner.backup.writer import BackupWriter, Contents
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Command, CommandFailed, Pipeline
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.postgres import catalog
@@ -34,7 +35,7 @@ _LIBC: Final = "{ getconf GNU_LIBC_VERSION || ldd --version 2>&1 | head -n 2 | t
 _LOCK_TIMEOUT: Final = "--lock-wait-timeout=300s"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PgDumpArgs:
     service: str
     repository: str

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Final
 
 from runner.errors import TaskFailed, VerificationFailed
+from runner.frozen import frozen
 from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.postgres import assertions as sql_assertions
@@ -24,7 +25,7 @@ _WROTE: Final = "SELECT txid_current_if_assigned() IS NOT NULL AS wrote"
 _COPY: Final = re.compile(r"COPY\b.*\b(?:STDIN|STDOUT)\b", re.IGNORECASE | re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expected:
     """How many rows the last statement must give."""
 
@@ -33,7 +34,7 @@ class Expected:
     at_most: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PgQueryArgs:
     database: str
     server: Server = field(default_factory=Server)

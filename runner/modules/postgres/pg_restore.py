@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from time import monotonic
 from typing import ClassVar, Final, Literal
 
 from runner.backup.catalogue import LATEST, check_presence, find
 from runner.errors import TaskFailed, UsageError
+from runner.frozen import frozen
 from runner.hosts.contract import Command
 from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Outcome, Reading
@@ -32,7 +33,7 @@ from runner.units import human_bytes, seconds
 _LOCAL: Final = ("127.0.0.1", "::1", "localhost")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PgRestoreArgs:
     database: str
     service: str | None = None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Command, Reader, Script
 from runner.modules.docker.project import ComposeProject, detect
 from runner.modules.postgres.server import Compose, Server
@@ -47,7 +48,7 @@ class Version:
         return cls(int(match[1]), int(match[2] or 0)) if match else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Programs:
     """One set of client programs, all of one version. `prefix` starts them inside a container."""
 

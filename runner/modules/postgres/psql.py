@@ -12,9 +12,9 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
 
+from runner.frozen import frozen
 from runner.hosts.contract import Command, Host, Reader, Result, Stream
 from runner.modules.postgres.database import (
     SETTINGS,
@@ -37,7 +37,7 @@ _ERROR: Final = re.compile(r"(?:ERROR|FATAL|PANIC):  (?P<state>[0-9A-Z]{5}): (?P
 _DETAIL: Final = re.compile(r"^(?:DETAIL|HINT):  (.*)", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Way:
     """How to start psql: where, with which programs, for which server. `send` runs what may change something."""
 

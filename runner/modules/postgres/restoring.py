@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from runner.backup.manifest import Manifest
 from runner.errors import Refused, TaskFailed, VerificationFailed
+from runner.frozen import frozen
 from runner.hosts.contract import CommandFailed
 from runner.modules.postgres import assertions as sql_assertions
 from runner.modules.postgres import catalog
@@ -21,7 +21,7 @@ from runner.modules.postgres.sql import bind, identifier, literal
 _SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Dump:
     """What a backup's manifest says about the database in it."""
 

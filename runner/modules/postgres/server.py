@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from runner.frozen import frozen
 from runner.secret import Secret
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Compose:
     """The compose service the server runs in; `project_src` is absolute, on the host."""
 
@@ -17,7 +16,7 @@ class Compose:
     files: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Server:
     """`host` is a name or address as seen from the task's host, or the absolute directory of a Unix socket.
 

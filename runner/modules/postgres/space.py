@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Result, Runnable
 from runner.units import human_bytes
 
@@ -17,7 +17,7 @@ Asking = Callable[..., Result]
 """`Reader.query`, or the like."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Need:
     """So many bytes in the file system of an existing path."""
 
@@ -25,7 +25,7 @@ class Need:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _FileSystem:
     mount: str
     free: int

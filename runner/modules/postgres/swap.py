@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from runner.errors import Refused
+from runner.frozen import frozen
 from runner.modules.postgres import marker
 from runner.modules.postgres.catalog import Properties, Setting
 from runner.modules.postgres.database import AUTOCOMMIT, Database, Execution
@@ -64,7 +64,7 @@ _LISTS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Exchange:
     """`incoming` takes the name `live`; what has that name now, if anything, becomes `outgoing`.
 

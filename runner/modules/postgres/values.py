@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
 from typing import Final
 
+from runner.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Rows:
     """What one statement gave: its columns, its rows by column name, and how many rows it touched."""
 

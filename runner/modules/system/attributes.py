@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import FileStat, Host
 from runner.modules.system.paths import act
 
@@ -24,7 +24,7 @@ if [ -n "$mode" ]; then chmod "$mode" "$path" || exit 1; fi
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attributes:
     """What is wanted; None leaves a thing as it is. Owners and groups are names or numbers."""
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from typing import ClassVar
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Command
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.system.execution import Execution, stdin_bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CommandArgs:
     cmd: str | None = None
     argv: tuple[str, ...] | None = None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Reader
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.system.attributes import Attributes
@@ -18,7 +18,7 @@ from runner.modules.system.planning import NotThereYet, unknown
 from runner.modules.system.sources import GivenContent, OnController, OnTheHost, Source
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CopyArgs:
     dest: str
     src: str | None = None

@@ -7,9 +7,9 @@ the arguments of a program.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from runner.frozen import frozen
 from runner.hosts.contract import Host, Result, Script
 from runner.secret import Secret
 
@@ -31,7 +31,7 @@ fi
 WRITE_OUT: Final = "\n%{http_code} %{num_redirects} %{time_total} %{url_effective}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """`timeout` is in seconds and covers everything. `follow`: go where a redirection leads."""
 
@@ -48,7 +48,7 @@ class Request:
     unix_socket: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Response:
     """`status` is -1 if nothing answered; `reason` then says why. Header names are in small letters."""
 

@@ -10,10 +10,11 @@ import hashlib
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Host, Reader
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.system.describing import LARGEST_DIFF
@@ -26,7 +27,7 @@ LARGEST: Final = 16 * 1024 * 1024
 ATTRIBUTES_CHANGED: Final = "ownership, perms or SE linux context changed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Edited:
     """What a file becomes, None if it stays as it is or away; `said` is the result's `msg`."""
 
@@ -39,7 +40,7 @@ Edit = Callable[[str, bytes | None], Edited]
 """The file's path and what is in it (None: there is no file) -> what it becomes."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Editing:
     """A change to one file. `backup_key`: the result's name for the backup; `always`: there even without one."""
 
@@ -70,7 +71,7 @@ class Editing:
         return {"msg": plan.said, **plan.edited.data, **told}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Plan:
     path: str
     edited: Edited
@@ -87,7 +88,7 @@ class _Plan:
         return f"{self.edited.said} and {ATTRIBUTES_CHANGED}" if self.edited.said else ATTRIBUTES_CHANGED
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Changed:
     """The changed content, which may only take the place of what it was made from."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Command, Host, Reader, Result, Script
 from runner.modules.contract import Change, Outcome
 from runner.modules.system.planning import NotThereYet, unknown
@@ -23,7 +23,7 @@ NO_MATCH: Final = 10
 LAST_LINES: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Execution:
     """A command as a task describes it; `shown` is the result's `cmd`."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Host, Reader
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.system.attributes import Attributes
@@ -36,7 +36,7 @@ if [ "$3" = now ]; then touch -m "$1" || exit 1; fi
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileArgs:
     path: str
     state: State = "file"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.system.attributes import Attributes
 from runner.modules.system.editing import Edited, Editing, compiled, encoded, expanded, missing
 from runner.modules.system.placing import Placing
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LineinfileArgs:
     path: str
     line: str | None = None

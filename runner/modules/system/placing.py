@@ -5,11 +5,12 @@ from __future__ import annotations
 import posixpath
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import Final
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Command, FileStat, Host, Reader
 from runner.modules.contract import Diff
 from runner.modules.system.attributes import Attributes, octal
@@ -23,7 +24,7 @@ NEW_FILE: Final = 0o644
 BACK_UP: Final = 'umask 077; cp -p "$1" "$2"'
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Placing:
     """How files are placed; the words are those of Ansible's copy."""
 
@@ -51,7 +52,7 @@ class Placing:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Placed:
     """One file and what is wrong with it at its place."""
 
@@ -67,7 +68,7 @@ class Placed:
         return self.differs or bool(self.wrong)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlacingPlan:
     """`directories` are those that have to be made, the outermost first."""
 

@@ -6,9 +6,10 @@ Both come from the same plan, so a preview can't promise what apply doesn't do.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Host
 from runner.modules.contract import Change, Diff
 
@@ -29,7 +30,7 @@ def nothing(host: Host) -> None:
     """The act of a plan that changes nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FilePlan:
     """`act` does all of `differences`; with none of them it is not called. `path` is what was looked at."""
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from runner.frozen import frozen
 from runner.hosts.contract import Command
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.system.execution import Execution, stdin_bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShellArgs:
     cmd: str
     chdir: str | None = None

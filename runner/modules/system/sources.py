@@ -7,11 +7,11 @@ import io
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Host, Reader
 from runner.modules.system.describing import LARGEST_DIFF
 from runner.modules.system.paths import act, ask, digests, is_directory
@@ -39,7 +39,7 @@ mv -f -T "$new" "$dest" || exit 1
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """A file or directory of a source; `relative` is empty for the source itself."""
 
@@ -49,7 +49,7 @@ class Entry:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rights:
     """What a file gets when it appears; owner and group as names or numbers, None for the writer's own."""
 
@@ -84,7 +84,7 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GivenContent:
     """Text from a task or a rendered template."""
 
@@ -105,7 +105,7 @@ class GivenContent:
         host.put(io.BytesIO(self.data), path, mode=rights.mode, owner=rights.owner, group=rights.group)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OnController:
     """A file or a directory beside the playbook."""
 
@@ -141,7 +141,7 @@ class OnController:
             host.put(source, path, mode=rights.mode, owner=rights.owner, group=rights.group)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OnTheHost:
     """A file or a directory that is on the host already (`remote_src`)."""
 

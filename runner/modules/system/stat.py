@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
+from runner.frozen import frozen
 from runner.hosts.contract import FileStat, Reader
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.system.attributes import octal
@@ -32,7 +32,7 @@ KINDS: Final[Mapping[str, str]] = {
 WHO: Final = ("usr", "grp", "oth")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StatArgs:
     path: str
     follow: bool = False

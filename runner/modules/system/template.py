@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.system.attributes import Attributes
 from runner.modules.system.copy import carried_out, placed_result
@@ -14,7 +14,7 @@ from runner.modules.system.planning import NotThereYet, unknown
 from runner.modules.system.sources import GivenContent
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TemplateArgs:
     src: str
     dest: str

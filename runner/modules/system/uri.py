@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Literal
 from urllib.parse import urlencode
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.system.curl import Request, Response, send
@@ -23,7 +24,7 @@ CONTENT_TYPES: Mapping[BodyFormat, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UriArgs:
     url: str
     method: str = "GET"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
 from runner.errors import TaskFailed, TimedOut
+from runner.frozen import frozen
 from runner.hosts.contract import FileStat, Reader
 from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Outcome, Reading
@@ -45,7 +45,7 @@ exit 0
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WaitForArgs:
     port: int | None = None
     host: str = "127.0.0.1"
@@ -68,7 +68,7 @@ class WaitForArgs:
         return place + (f" to show {self.search_regex!r}" if self.search_regex else "")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seen:
     """What one look found: whether it is there, and the match of `search_regex`."""
 
