@@ -8,10 +8,10 @@ import secrets
 import shutil
 import stat as modes
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import BinaryIO, Final, Protocol
 
-from runner.errors import TaskFailed
+from runner.errors import HostUnreachable, Interrupted, SentraPlayError, TaskFailed
 from runner.hosts.contract import Command, CommandFailed, FileStat, Host, Script, Stream, command
 from runner.hosts.framing import text
 from runner.hosts.shell import Answer, said
@@ -158,13 +158,26 @@ def put(
         if len(head) <= SMALL:
             host.query(script, stdin=head)
         else:
-            with host.stream(script) as stream:
+            with _removed_if_broken_off(host, temporary), host.stream(script) as stream:
                 stream.stdin.write(head)
                 shutil.copyfileobj(source, stream.stdin, 1024 * 1024)
                 stream.finish()
     except CommandFailed as error:
         reason = said(error.result.stderr.encode("utf-8", "surrogateescape"))
         raise TaskFailed(f"cannot write {path}: {reason}", where=host.name, data=error.data) from error
+
+
+@contextmanager
+def _removed_if_broken_off(host: Host, temporary: str) -> Iterator[None]:
+    """The script removes its file itself; on a busy host it may be killed before it has got that far."""
+    try:
+        yield
+    except (HostUnreachable, Interrupted):
+        raise
+    except Exception:
+        with suppress(SentraPlayError):
+            host.query(command("rm", "-f", "--", temporary))
+        raise
 
 
 def _read_fully(source: BinaryIO, size: int) -> bytes:

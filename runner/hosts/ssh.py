@@ -193,14 +193,15 @@ class _Link:
 
     def _session(self, deadline: float) -> Channel:
         """A session channel. One that was just closed here may still count there, so a refusal is not taken at once."""
-        from paramiko.ssh_exception import ChannelException
+        from paramiko.ssh_exception import SSHException
 
         patience = min(deadline, time.monotonic() + _PATIENCE)
         while True:
             try:
                 return self.transport.open_session(window_size=_WINDOW, timeout=max(1, int(remaining(deadline))))
-            except ChannelException:
-                if time.monotonic() + _PAUSE > patience:
+            except SSHException:
+                # Not only ChannelException: of two refusals at once, paramiko hands one thread the other's error.
+                if not self.alive or time.monotonic() + _PAUSE > patience:
                     raise
                 time.sleep(_PAUSE)
 

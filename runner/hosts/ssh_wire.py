@@ -53,8 +53,8 @@ class SshWire:
             arrival.rearm()
             # Looked at before the bytes: what arrives between the two is still read the next time round.
             ended = self._channel.eof_received or self._channel.closed
-            output = self._channel.recv(BLOCK) if self._channel.recv_ready() else b""
-            errors = self._channel.recv_stderr(BLOCK) if self._channel.recv_stderr_ready() else b""
+            output = _taken(self._channel.recv, BLOCK) if self._channel.recv_ready() else b""
+            errors = _taken(self._channel.recv_stderr, BLOCK) if self._channel.recv_stderr_ready() else b""
             if output or errors:
                 self._liveness.heard()
                 if self._channel.recv_ready() or self._channel.recv_stderr_ready():
@@ -110,8 +110,19 @@ class SshWire:
     def _blocking(self, read: Callable[[int], bytes], size: int, deadline: float) -> bytes:
         self._channel.settimeout(remaining(deadline))
         try:
-            data = read(size)
+            data = _taken(read, size)
         except TimeoutError:
             raise DeadlineError from None
         self._liveness.heard()
         return data
+
+
+def _taken(read: Callable[[int], bytes], size: int) -> bytes:
+    """What `read` gives. Reading also answers the peer that there is room again; on a link that was just cut this
+    fails (EOFError, OSError), and the output has ended."""
+    try:
+        return read(size)
+    except TimeoutError:
+        raise
+    except (EOFError, OSError):
+        return b""
