@@ -17,6 +17,7 @@ _PLACES: Final[Mapping[str, str]] = {
     "set_fact": "control.set_fact:SetFact",
     "ping": "facts.ping:Ping",
     "setup": "facts.setup:Setup",
+    "apt": "packages.apt:Apt",
     "command": "system.command:CommandModule",
     "copy": "system.copy:Copy",
     "file": "system.file:File",

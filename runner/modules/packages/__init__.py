@@ -1,0 +1,1 @@
+"""Packages: what is installed, and bringing it to what is wanted with the host's own package manager."""
