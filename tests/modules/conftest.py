@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from runner.modules.contract import RunInfo
 from runner.secret import Redactor
 from runner.template import Templar
 from tests.modules.bed import At, Bench
+from tests.modules.standins import StandIns
 
 
 @pytest.fixture
@@ -57,3 +59,11 @@ def bench(
     run = RunInfo(id="r1", playbook="site.yml", git_commit="", check=False, diff=True, resumed=False)
     yield Bench(At(host, Templar([controller], Redactor()), controller, run), target)
     host.close()
+
+
+@pytest.fixture
+def standins(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIns:
+    """Programs that take the place of this machine's, for a bench that has run nothing yet."""
+    made = StandIns(tmp_path / "standins")
+    monkeypatch.setenv("PATH", f"{made.directory}:{os.environ['PATH']}")
+    return made
