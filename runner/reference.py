@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from runner.document import dump
-from runner.schema import data_dir, keyword_schema, module_names, module_schema
+from runner.schema import IMPORTS, data_dir, keyword_schema, module_names, module_schema
 from runner.suggestions import listed
 
 Schema = Mapping[str, Any]
@@ -19,7 +19,8 @@ Schema = Mapping[str, Any]
 WIDTH: Final = 100
 
 _TEMPLATE: Final = {"type": "string", "pattern": r"\{[{%]", "description": "A template."}
-_KINDS: Final = ("play", "block", "task", "handler")
+_KINDS: Final = ("play", "import_playbook", "block", "task", "handler")
+_IMPORT: Final = "import_playbook"
 _SHOWN_BESIDE: Final = ("description", "default", "examples")
 _TYPES: Final = {
     "string": "text",
@@ -32,16 +33,21 @@ _TYPES: Final = {
 }
 
 
+def documented() -> frozenset[str]:
+    """Everything that has a reference: modules, actions, and what stands among plays."""
+    return module_names() | {_IMPORT}
+
+
 def module_table() -> str:
-    """Every module in a line: its name and the first sentence of its description."""
-    width = max(map(len, module_names()), default=0)
-    lines = [f"{name:<{width}}  {_first_sentence(name, WIDTH - width - 2)}" for name in sorted(module_names())]
+    """Everything documented in a line: its name and the first sentence of its description."""
+    width = max(map(len, documented()), default=0)
+    lines = [f"{name:<{width}}  {_first_sentence(name, WIDTH - width - 2)}" for name in sorted(documented())]
     return "\n".join([*lines, "", "sentraplay doc MODULE shows one in full.", ""])
 
 
 def module_reference(name: str) -> str:
-    """A module in full; KeyError if there is none of that name."""
-    schema = module_schema(name)
+    """A module or action in full; KeyError if there is none of that name."""
+    schema = _described(name)
     lines = [name, "=" * len(name), "", *_paragraph(schema.get("description", ""), "")]
     if free_form := schema.get("x-free-form"):
         lines += ["", *_paragraph(f"Text instead of a mapping is the argument '{free_form}'.", "")]
@@ -55,6 +61,10 @@ def module_reference(name: str) -> str:
         task = [{name: example}]
         lines += ["", "Example", "-------", *dump(task, width=WIDTH).rstrip("\n").split("\n")]
     return "\n".join([*lines, ""])
+
+
+def _described(name: str) -> Schema:
+    return keyword_schema("import_playbook") if name == _IMPORT else module_schema(name)
 
 
 def _argument(key: str, described: Schema, required: bool, indent: str) -> Iterator[str]:
@@ -103,7 +113,7 @@ def _paragraph(text: str, indent: str) -> list[str]:
 
 
 def _first_sentence(name: str, width: int) -> str:
-    sentence = str(module_schema(name).get("description", "")).split(". ")[0].rstrip(".")
+    sentence = str(_described(name).get("description", "")).split(". ")[0].rstrip(".")
     return textwrap.shorten(sentence, width, placeholder=" …")
 
 
@@ -120,7 +130,11 @@ def playbook_schema() -> dict[str, object]:
         "description": "A list of plays.",
         "type": "array",
         "minItems": 1,
-        "items": {"$ref": "#/definitions/play"},
+        "items": {
+            "if": {"required": [_IMPORT]},
+            "then": {"$ref": f"#/definitions/{_IMPORT}"},
+            "else": {"$ref": "#/definitions/play"},
+        },
         "definitions": definitions,
     }
 
@@ -146,6 +160,8 @@ def _entry(kind: Any) -> dict[str, object]:
     if kind in ("task", "handler"):
         properties |= {name: {"$ref": f"#/definitions/modules/{name}"} for name in sorted(module_names())}
     rest = {key: value for key, value in schema.items() if key != "properties"}
+    if kind == "handler":
+        rest["anyOf"] = [*rest["anyOf"], *({"required": [action]} for action in sorted(IMPORTS & module_names()))]
     return {**rest, "additionalProperties": False, "properties": properties}
 
 

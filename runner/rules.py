@@ -12,6 +12,7 @@ class Rule(StrEnum):
 
     AMBIGUOUS_VALUE = "ambiguous-value"
     BAD_NAME = "bad-name"
+    CIRCULAR_FILE = "circular-file"
     CIRCULAR_GROUPS = "circular-groups"
     CIRCULAR_VARIABLE = "circular-variable"
     CONFLICTING_KEYS = "conflicting-keys"
@@ -53,6 +54,7 @@ class Rule(StrEnum):
 MEANINGS: Final[Mapping[Rule, str]] = {
     Rule.AMBIGUOUS_VALUE: "A value without quotes that YAML 1.1 and YAML 1.2 read differently: yes, 0644, 1.10, 12:30.",
     Rule.BAD_NAME: "A name that cannot be one here: of a variable, a host, a group.",
+    Rule.CIRCULAR_FILE: "A playbook, a file of tasks or a role takes itself in, directly or through others.",
     Rule.CIRCULAR_GROUPS: "A group of the inventory would contain itself.",
     Rule.CIRCULAR_VARIABLE: "The value of a variable needs that variable itself.",
     Rule.CONFLICTING_KEYS: "Keys that do not go together, or none of those of which one is needed.",

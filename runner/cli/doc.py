@@ -17,9 +17,8 @@ def doc(module: str | None) -> None:
     MODULE in full is what it does, its arguments with defaults and examples. RULE is the word in brackets
     behind a problem, such as undefined-variable; `rules` lists them all.
     """
-    from runner.reference import module_reference, module_table
+    from runner.reference import documented, module_reference, module_table
     from runner.rules import MEANINGS, Rule
-    from runner.schema import module_names
 
     if module is None:
         click.echo(module_table(), nl=False)
@@ -31,8 +30,8 @@ def doc(module: str | None) -> None:
     if module in MEANINGS:
         click.echo(MEANINGS[Rule(module)])
         return
-    if module not in module_names():
-        near = difflib.get_close_matches(module, [*module_names(), *MEANINGS], n=1)
+    if module not in documented():
+        near = difflib.get_close_matches(module, [*documented(), *MEANINGS], n=1)
         hint = f"did you mean {near[0]}?" if near else "sentraplay doc lists them all"
         raise UsageError(f"there is no module {module}", hint=hint)
     click.echo(module_reference(module), nl=False)

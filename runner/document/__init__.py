@@ -6,6 +6,7 @@ understand differently is an error with a hint, never a guess.
 
 from __future__ import annotations
 
+from runner.document.graft import grafted, listed, part_of
 from runner.document.model import Document, Examined, Path, TemplateText, trusted
 from runner.document.read import examine, examine_text, load, load_text
 from runner.document.write import dump
@@ -18,7 +19,10 @@ __all__ = [
     "dump",
     "examine",
     "examine_text",
+    "grafted",
+    "listed",
     "load",
     "load_text",
+    "part_of",
     "trusted",
 ]

@@ -94,7 +94,7 @@ class Attempt:
         return self._loop(variables)
 
     def _variables(self) -> dict[str, Any]:
-        found = self._stage.variables.of(self._host, self._step.keywords.vars)
+        found = self._stage.variables.of(self._host, self._step.keywords)
         if self._host in self._step.failures:
             found.update(self._step.failures[self._host].variables())
         return found

@@ -105,7 +105,7 @@ class Walk:
         written, reader = step.keywords.any_errors_fatal, Reader(self._stage.around.templar)
         if written is None or isinstance(written, bool):
             return written is True
-        return any(reader.flag(written, self._stage.variables.of(host, step.keywords.vars)) for host in gone)
+        return any(reader.flag(written, self._stage.variables.of(host, step.keywords)) for host in gone)
 
     def _task(self, task: Task, hosts: tuple[str, ...], scope: Scope) -> Falls:
         own = keywords.inside(scope.keywords, task.keywords)

@@ -25,7 +25,7 @@ def confirm(stage: Stage, step: Step, hosts: tuple[str, ...]) -> None:
     wanted = [host for host in hosts if _is_wanted(stage, step, reader, host)]
     if not wanted:
         return
-    text = reader.text(question, stage.variables.of(wanted[0], step.keywords.vars))
+    text = reader.text(question, stage.variables.of(wanted[0], step.keywords))
     if not stage.options.yes:
         answer = stage.around.ask(f"{text} ({', '.join(wanted)}) Type {YES} to go on:", True)
         if answer.strip().lower() != YES:
@@ -67,7 +67,7 @@ def _asking(entries: Iterable[Task | Block], outer: Keywords, options: Options) 
 
 def _is_wanted(stage: Stage, step: Step, reader: Reader, host: str) -> bool:
     try:
-        return reader.first_false(step.keywords.when, stage.variables.of(host, step.keywords.vars)) is None
+        return reader.first_false(step.keywords.when, stage.variables.of(host, step.keywords)) is None
     except SentraPlayError:
         # A condition that speaks of the loop's item, or fails: the task will have its say, so the question has too.
         return True

@@ -14,6 +14,7 @@ from runner.events import Event, Progress, Warned
 from runner.frozen import frozen
 from runner.hosts.contract import Host, Hosts
 from runner.modules.contract import RunInfo
+from runner.playbook import Search
 from runner.repositories.contract import Repositories
 from runner.template import Templar
 
@@ -48,6 +49,7 @@ class Context:
         around: Surroundings,
         *,
         host: Host,
+        search: Search,
         run: RunInfo,
         variables: Mapping[str, Any],
         path: str,
@@ -59,6 +61,7 @@ class Context:
         that could show what a `no_log` task works on."""
         self._around = around
         self._host = host
+        self._search = search
         self._run = run
         self._variables = variables
         self._path = path
@@ -89,14 +92,14 @@ class Context:
         return self._around.templar.render_text(text, self._variables)
 
     def find(self, kind: str, path: str) -> Path:
-        base = self._around.directory
-        for place in (base / path, base / kind / path):
+        candidates = self._search.candidates(kind, path)
+        for place in candidates:
             if place.exists():
                 return place
         raise TaskFailed(
             f"{path} is not there",
-            why=f"looked in {base} and {base / kind}",
-            hint="paths on the controller are relative to the playbook",
+            why=f"looked for {' and '.join(str(place) for place in candidates)}",
+            hint="paths on the controller are relative to the role, the task's file or the playbook",
         )
 
     def host_named(self, name: str) -> Host:

@@ -86,14 +86,14 @@ class Crew:
         written, reader = step.keywords.throttle, Reader(self._templar)
         if written is None:
             return nullcontext()
-        count = reader.count(written, stage.variables.of(host, step.keywords.vars))
+        count = reader.count(written, stage.variables.of(host, step.keywords))
         return self._throttles.setdefault(step.path, Semaphore(count)) if count > 0 else nullcontext()
 
     def _is_once(self, stage: Stage, step: Step, hosts: tuple[str, ...]) -> bool:
         written = step.keywords.run_once
         if written is None or isinstance(written, bool):
             return written is True
-        return Reader(self._templar).flag(written, stage.variables.of(hosts[0], step.keywords.vars))
+        return Reader(self._templar).flag(written, stage.variables.of(hosts[0], step.keywords))
 
     def _name(self, stage: Stage, step: Step, host: str) -> str:
         """The task's name for people; one that cannot be rendered (yet) is shown as it was written."""
@@ -101,7 +101,7 @@ class Crew:
         if not self._templar.is_template(written):
             return written
         try:
-            return self._templar.render_text(written, stage.variables.of(host, step.keywords.vars))
+            return self._templar.render_text(written, stage.variables.of(host, step.keywords))
         except SentraPlayError:
             return written
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from runner.engine import results
 from runner.engine.conditions import Reader
 from runner.engine.context import Context
+from runner.engine.keywords import search
 from runner.engine.lines import Lines
 from runner.engine.results import Ended
 from runner.engine.step import Stage, Step
@@ -56,6 +57,7 @@ class Doing:
         context = Context(
             self.stage.around,
             host=self._view(deadline, lines),
+            search=search(self.step.keywords, self.stage.around.directory),
             run=replace(self.stage.run, check=self.check, diff=self.diff),
             variables=self.variables,
             path=self.step.path,

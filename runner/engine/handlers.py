@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from runner.engine import keywords
 from runner.engine.blocks import Falls, Scope, Walk
@@ -10,7 +10,20 @@ from runner.engine.chronicle import Chronicle
 from runner.engine.step import Step
 from runner.errors import TaskFailed
 from runner.events import HandlersFlushed
-from runner.playbook import Play, Task
+from runner.frozen import frozen
+from runner.playbook import Block, Keywords, Play, Task
+
+
+@frozen
+class Handler:
+    """A handler with the keywords that hold for it, but for those of the play."""
+
+    task: Task
+    keywords: Keywords
+
+    @property
+    def path(self) -> str:
+        return self.task.path
 
 
 class Handlers:
@@ -18,14 +31,15 @@ class Handlers:
 
     def __init__(self, play: Play, chronicle: Chronicle, clock: Callable[[], float]) -> None:
         self._play = play
+        self._all = tuple(_handlers(play.handlers, Keywords()))
         self._chronicle = chronicle
         self._state = chronicle.state
         self._clock = clock
 
     def named(self, name: str) -> tuple[str, ...]:
         """The paths of the handlers a notification is for: the last one of that name, and all that listen to it."""
-        by_name = [handler.path for handler in self._play.handlers if handler.name == name][-1:]
-        listening = [handler.path for handler in self._play.handlers if name in handler.listen]
+        by_name = [handler.path for handler in self._all if handler.task.name == name][-1:]
+        listening = [handler.path for handler in self._all if name in handler.task.listen]
         if not by_name and not listening:
             raise TaskFailed(
                 f"no handler of this play is called {name!r} or listens to it",
@@ -39,9 +53,9 @@ class Handlers:
         A handler notified by a later one stays pending for the next flush, as in Ansible.
         """
         fallen: Falls = {}
-        if not self._play.handlers:
+        if not self._all:
             return fallen
-        for handler in self._play.handlers:
+        for handler in self._all:
             standing = [host for host in hosts if host not in fallen]
             fallen |= self._run(walk, handler, point, standing, scope)
             if walk.stopped and not scope.must_run:
@@ -51,17 +65,27 @@ class Handlers:
             self._chronicle.tell(HandlersFlushed(point, due, at=self._clock()))
         return fallen
 
-    def _run(self, walk: Walk, handler: Task, point: str, hosts: Sequence[str], scope: Scope) -> Falls:
+    def _run(self, walk: Walk, handler: Handler, point: str, hosts: Sequence[str], scope: Scope) -> Falls:
         path = point + handler.path.removeprefix(self._play.path)
         notified = tuple(host for host in hosts if self._is_due(handler, point, path, host))
         if not notified:
             return {}
         own = keywords.inside(scope.keywords, handler.keywords)
         doubtful = frozenset(host for host in notified if not self._state.pending.get(host, {}).get(handler.path, True))
-        return walk.step(Step(handler, path, own, is_handler=True, doubtful=doubtful), notified)
+        return walk.step(Step(handler.task, path, own, is_handler=True, doubtful=doubtful), notified)
 
-    def _is_due(self, handler: Task, point: str, path: str, host: str) -> bool:
+    def _is_due(self, handler: Handler, point: str, path: str, host: str) -> bool:
         """Whether it ran at this point before the run was resumed, or is to run there now."""
         if (path, host) in self._state.ends:
             return True
         return (point, host) not in self._state.flushed and handler.path in self._state.pending.get(host, {})
+
+
+def _handlers(entries: Sequence[Task | Block], outer: Keywords) -> Iterator[Handler]:
+    """Each handler, those of imported files too, in order."""
+    for entry in entries:
+        own = keywords.inside(outer, entry.keywords)
+        if isinstance(entry, Task):
+            yield Handler(entry, own)
+        else:
+            yield from _handlers(entry.block, own)

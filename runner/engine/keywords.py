@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Final
 
-from runner.playbook import Keywords, Play
+from runner.playbook import Keywords, Play, Search
 
-ADD_UP: Final = frozenset({"when", "tags", "vars", "environment"})
+ADD_UP: Final = frozenset({"when", "tags", "vars", "params", "environment"})
 INNERMOST: Final = tuple(field.name for field in fields(Keywords) if field.name not in ADD_UP)
 
 
@@ -24,6 +25,12 @@ def inside(outer: Keywords, inner: Keywords) -> Keywords:
         when=outer.when + inner.when,
         tags=outer.tags + tuple(tag for tag in inner.tags if tag not in outer.tags),
         vars={**outer.vars, **inner.vars} if inner.vars else outer.vars,
+        params={**outer.params, **inner.params} if inner.params else outer.params,
         environment={**outer.environment, **inner.environment} if inner.environment else outer.environment,
         **said,
     )
+
+
+def search(keywords: Keywords, playbook: Path) -> Search:
+    """Where the files of a task with these keywords are looked for."""
+    return Search(playbook, keywords.directory)

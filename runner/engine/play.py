@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 from runner.engine import keywords, objectives
@@ -148,7 +147,7 @@ class PlayRun:
             hosts=parts.hosts,
             repositories=repositories,
             templar=parts.templar,
-            directory=Path(parts.plan.playbook.file).parent,
+            directory=self._play.directory,
             watch=parts.chronicle.watch,
             interrupted=parts.interrupted,
             clock=parts.clock,

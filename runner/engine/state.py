@@ -170,13 +170,19 @@ def is_fatal(event: TaskFinished) -> bool:
 
 def handler_of(path: str) -> str:
     """The path of a handler from that of one of its runs: plays[0].flush[1].handlers[2] -> plays[0].handlers[2]."""
-    play, _, handler = path.partition(".flush[")
-    return f"{play}.{handler.partition('].')[2]}"
+    return f"{path.partition('.')[0]}.{_run_at(path)[1]}"
 
 
 def flush_point_of(path: str) -> str:
     """The flush point of a handler's run: plays[0].flush[1].handlers[2] -> plays[0].flush[1]."""
-    return path.rpartition(".handlers[")[0]
+    return _run_at(path)[0]
+
+
+def _run_at(path: str) -> tuple[str, str]:
+    """The flush point of a handler's run, and the rest of its path."""
+    head, _, tail = path.rpartition(".flush[")
+    number, _, rest = tail.partition("].")
+    return f"{head}.flush[{number}]", rest
 
 
 def _exit_code(event: TaskFinished) -> int:

@@ -1,23 +1,25 @@
 """What a task sees on a host, in Ansible's order of precedence (the later wins):
 
 inventory < play `vars` < `vars_prompt` < `vars_files` < block and task `vars` < facts and registered results <
-extra variables < magic variables < loop variables.
+variables given to included tasks < extra variables < magic variables < loop variables.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from runner.document import load
 from runner.engine.state import RunState
 from runner.errors import TaskFailed
 from runner.modules.contract import RunInfo
 from runner.plan import Plan, PlannedPlay
+from runner.playbook import Keywords
 from runner.template import Templar
 
 Variables = Mapping[str, Any]
+NOTHING: Final = Keywords()
 
 
 class Templated(Mapping[str, Any]):
@@ -57,17 +59,18 @@ class PlayVariables:
         self._state = state
         self._templar = templar
         self._standing = standing
-        self._directory = Path(plan.playbook.file).parent
+        self._directory = planned.play.directory
         self._base: dict[str, dict[str, Any]] = {}
         self._files: dict[Path, Mapping[str, Any]] = {}
         self._magic = self._constant(run)
 
-    def of(self, host: str, own: Variables | None = None) -> dict[str, Any]:
-        """Everything `host` sees; `own` are the variables of the blocks and the task."""
+    def of(self, host: str, keywords: Keywords = NOTHING) -> dict[str, Any]:
+        """Everything `host` sees in a task with these keywords, inherited ones included."""
         return {
             **self._base_of(host),
-            **(own or {}),
+            **keywords.vars,
             **self._state.values.get(host, {}),
+            **keywords.params,
             **self._plan.options.extra_vars,
             **self._magic_of(host),
         }

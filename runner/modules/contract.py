@@ -93,7 +93,8 @@ class Reading(Protocol):
         ...
 
     def find(self, kind: str, path: str) -> Path:
-        """A file on the controller: beside the playbook, then in its `files/` or `templates/` (`kind`)."""
+        """A file on the controller: in `files/` or `templates/` (`kind`) or beside it, of the role, the task's file
+        and the playbook in turn."""
         ...
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Iterator
 
 from runner.errors import Problem
 from runner.plan.facts import PlayFacts
@@ -11,7 +10,7 @@ from runner.plan.files import VariableFiles, template_texts
 from runner.plan.references import handler_problems, reference_problems, repository_problems
 from runner.plan.syntax import syntax_problems, text_problems
 from runner.plan.texts import Text
-from runner.plan.tree import steps
+from runner.plan.tree import levels_of_play, steps
 from runner.plan.undefined import connection_problems, undefined_problems
 from runner.plan.values import Rendering, value_problems_of
 from runner.plan.world import World
@@ -22,21 +21,21 @@ def play_problems(
     world: World, play: Play, index: int, hosts: tuple[str, ...], files: VariableFiles
 ) -> Iterator[Problem]:
     """What is wrong with a play whose structure is right, as far as it can be known; `hosts` are those it works on."""
-    raw = cast(list[Mapping[str, Any]], world.document.data)[index]
-    found = steps(play, raw, index)
+    levels = levels_of_play(world.document, index)
+    found = steps(play, world.document, index)
     facts = PlayFacts(world, play, index, hosts, files.of(PlayFacts(world, play, index, hosts)))
-    yield from syntax_problems(raw, index, found, world.templar, world.document)
+    yield from syntax_problems(levels, found, world.templar)
     yield from handler_problems(facts, found)
     yield from repository_problems(facts)
     yield from connection_problems(facts)
     rendering = Rendering(facts)
-    contents: dict[Any, list[Text]] = {}
+    contents: dict[str, list[Text]] = {}
     for step in found:
         for seen in rendering.seen(step):
             yield from value_problems_of(seen, facts)
-            yield from reference_problems(seen, facts, world.directory)
-            contents[step.at] = list(template_texts(seen, facts))
-            for text in contents[step.at]:
-                yield from text_problems(text, world.document, world.templar)
+            yield from reference_problems(seen, facts)
+            contents[step.task.path] = list(template_texts(seen))
+            for text in contents[step.task.path]:
+                yield from text_problems(text, world.templar)
     yield from rendering.failures
-    yield from undefined_problems(facts, raw, found, contents)
+    yield from undefined_problems(facts, levels, found, contents)

@@ -13,6 +13,7 @@ from runner.plan.syntax import value_syntax_problems
 from runner.plan.texts import Text
 from runner.plan.values import Seen
 from runner.plan.world import FileVariables
+from runner.playbook import first_file
 from runner.rules import Rule
 from runner.schema import module_schema, variable_problems
 from runner.template import TemplateError, is_template
@@ -43,7 +44,7 @@ class VariableFiles:
     def _paths(self, name: str, facts: PlayFacts) -> list[FilePath] | None:
         """The files a name stands for, on whatever host; None if only the run can tell."""
         if not is_template(name):
-            return [facts.world.directory / name]
+            return [facts.play.directory / name]
         found: dict[FilePath, None] = {}
         templar = facts.world.templar
         for host in facts.hosts:
@@ -51,7 +52,7 @@ class VariableFiles:
                 usage = templar.usages(name)[0]
                 if not (usage.steady and facts.reach(usage, host).steady):
                     return None
-                found[facts.world.directory / templar.render_text(name, facts.variables(host))] = None
+                found[facts.play.directory / templar.render_text(name, facts.variables(host))] = None
             except TemplateError:
                 return None
         return list(found)
@@ -80,18 +81,15 @@ class VariableFiles:
         return facts.world.document.at((facts.index, "vars_files", index))
 
 
-def template_texts(seen: Seen, facts: PlayFacts) -> Iterator[Text]:
+def template_texts(seen: Seen) -> Iterator[Text]:
     """The content of the template files a task renders, as far as their names are known."""
     properties = module_schema(seen.step.task.module).get("properties", {})
     for name, described in properties.items():
         value = seen.args.get(name)
         if described.get("x-file") != "templates" or not isinstance(value, str) or is_template(value):
             continue
-        directory = facts.world.directory
-        for path in (directory / value, directory / "templates" / value):
-            if is_file(path):
-                yield from _content(path, seen)
-                break
+        if path := first_file(seen.step.search.candidates("templates", value)):
+            yield from _content(path, seen)
 
 
 def _content(path: FilePath, seen: Seen) -> Iterator[Text]:
@@ -100,4 +98,4 @@ def _content(path: FilePath, seen: Seen) -> Iterator[Text]:
     except (OSError, UnicodeDecodeError):
         return
     if is_template(text):
-        yield Text(text, seen.step.at, "args", file=str(path))
+        yield Text(text, seen.step.at, seen.step.document, "args", file=str(path))

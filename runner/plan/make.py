@@ -19,8 +19,7 @@ from runner.plan.secrets import register_secrets
 from runner.plan.syntax import inventory_syntax_problems
 from runner.plan.targets import targets
 from runner.plan.world import World, names_set_by
-from runner.playbook import Play, Playbook, parse
-from runner.schema import playbook_structure
+from runner.playbook import Library, Play, Playbook, parse
 from runner.secret import Redactor
 from runner.template import Templar
 
@@ -67,9 +66,9 @@ class _Making:
         self._options = options
         self._templar = templar
         self._files = VariableFiles()
-        self._read = examined.problems
+        self._library = Library(templar, options.extra_vars)
         self._problems: list[Problem] = []
-        self._document = self._usable(examined.document) if examined.document else None
+        self._document = self._library.playbook(examined)
         self._playbook = Playbook("", ())
         self._planned: list[PlannedPlay] = []
         if self._document is not None:
@@ -79,9 +78,9 @@ class _Making:
     def problems(self) -> tuple[Problem, ...]:
         """All problems and warnings, each once, in order of place, with secrets masked."""
         inherited = self._inventory.warnings if self._inventory else ()
-        unreadable = {problem.location for problem in self._read}
+        unreadable = self._library.unreadable
         further = [problem for problem in self._problems if problem.location not in unreadable]
-        return _in_order((*self._read, *further, *inherited), self._templar.redactor)
+        return _in_order((*self._library.problems, *further, *inherited), self._templar.redactor)
 
     def plan(self) -> Plan:
         problems = self.problems()
@@ -91,12 +90,6 @@ class _Making:
         contents = {name: document.data for name, document in self._files.documents.items()}
         number = fingerprint(self._document.data, contents, self._options)
         return Plan(self._playbook, self._inventory, tuple(self._planned), self._options, number, problems)
-
-    def _usable(self, document: Document) -> Document | None:
-        """The document without what its structure makes unusable."""
-        structure = playbook_structure(document)
-        self._problems += structure.problems
-        return structure.usable
 
     def _check(self, document: Document, without_environment: Severity) -> None:
         inventory = self._inventory or Inventory({}, {}, "")

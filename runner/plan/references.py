@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path as FilePath
 from typing import Any
 
 from runner.document import Path
 from runner.errors import Location, Problem
 from runner.inventory import LOCALHOST
-from runner.localfiles import exists, expanded
+from runner.localfiles import exists
 from runner.plan.facts import PlayFacts
 from runner.plan.texts import argument_place
 from runner.plan.tree import Step
 from runner.plan.values import Seen
+from runner.playbook import Search
 from runner.rules import Rule
 from runner.schema import module_schema
 from runner.suggestions import did_you_mean, listed
@@ -24,7 +24,6 @@ _CONTROLLER = (LOCALHOST, "127.0.0.1", "::1")
 
 def handler_problems(facts: PlayFacts, steps: Sequence[Step]) -> Iterator[Problem]:
     """A problem for each `notify` of a handler the play does not have, and for each name two handlers share."""
-    document = facts.world.document
     names: dict[str, Step] = {}
     known: set[str] = set()
     for step in steps:
@@ -34,9 +33,9 @@ def handler_problems(facts: PlayFacts, steps: Sequence[Step]) -> Iterator[Proble
                 continue
             name = step.task.name
             if name in names:
-                first = document.at(names[name].at).line
+                first = names[name].own.place().line
                 hint = "rename one, or let both `listen` to one name"
-                place = document.at((*step.at, "name"))
+                place = step.own.place("name")
                 message = f"the handler '{name}' is there twice (first in line {first})"
                 yield Problem(message, place, hint, rule=Rule.DUPLICATE_HANDLER)
             names.setdefault(name, step)
@@ -46,10 +45,10 @@ def handler_problems(facts: PlayFacts, steps: Sequence[Step]) -> Iterator[Proble
     for step in steps:
         for index, name in enumerate(step.task.notify):
             if not is_template(name) and name not in known:
-                at: Path = (*step.at, "notify", index) if isinstance(step.raw["notify"], list) else (*step.at, "notify")
+                place = step.own.place("notify", *([index] if isinstance(step.raw["notify"], list) else []))
                 otherwise = f"the play has {listed(known)}" if known else "the play has no handlers"
                 hint = did_you_mean(name, known, otherwise)
-                yield Problem(f"there is no handler '{name}'", document.at(at), hint, rule=Rule.UNKNOWN_HANDLER)
+                yield Problem(f"there is no handler '{name}'", place, hint, rule=Rule.UNKNOWN_HANDLER)
 
 
 def repository_problems(facts: PlayFacts) -> Iterator[Problem]:
@@ -68,20 +67,20 @@ def repositories(facts: PlayFacts, host: str) -> dict[str, Any]:
     return {**(inherited if isinstance(inherited, Mapping) else {}), **own}
 
 
-def reference_problems(seen: Seen, facts: PlayFacts, files: FilePath) -> Iterator[Problem]:
-    """What a task names that is not there. `files` is the playbook's directory."""
-    step, document = seen.step, facts.world.document
+def reference_problems(seen: Seen, facts: PlayFacts) -> Iterator[Problem]:
+    """What a task names that is not there."""
+    step = seen.step
     delegate = seen.keywords.get("delegate_to")
     if isinstance(delegate, str) and not is_template(delegate):
-        yield from _host_problem(delegate, document.at((*step.at, "delegate_to")), facts)
+        yield from _host_problem(delegate, step.own.place("delegate_to"), facts)
     for value, path, schema in _annotated(seen.args, (), module_schema(step.task.module)):
-        place = document.at(argument_place(step, path))
+        place = step.document.at(argument_place(step, path))
         if schema.get("x-host"):
             yield from _host_problem(value, place, facts)
         if schema.get("x-repository"):
             yield from _repository_problem(value, place, seen, facts)
         if (kind := schema.get("x-file")) and not seen.args.get("remote_src"):
-            yield from _file_problem(value, str(kind), place, files)
+            yield from _file_problem(value, str(kind), place, step.search)
 
 
 def _host_problem(name: str, place: Location | None, facts: PlayFacts) -> Iterator[Problem]:
@@ -108,9 +107,8 @@ def _repository_problem(name: str, place: Location, seen: Seen, facts: PlayFacts
             return
 
 
-def _file_problem(name: str, kind: str, place: Location, directory: FilePath) -> Iterator[Problem]:
-    wanted = expanded(name)
-    places = (wanted,) if wanted.is_absolute() else (directory / wanted, directory / kind / wanted)
+def _file_problem(name: str, kind: str, place: Location, search: Search) -> Iterator[Problem]:
+    places = search.candidates(kind, name)
     if not any(exists(candidate) for candidate in places):
         looked = " and ".join(str(candidate) for candidate in places)
         message = f"there is no file '{name}' on the controller"

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from runner.document import Document
 from runner.errors import Location, Problem
 from runner.inventory import Inventory
 from runner.plan.texts import Text, texts_of_keywords, texts_of_step
-from runner.plan.tree import Step
+from runner.plan.tree import Level, Step
 from runner.template import Templar, TemplateError, is_template
 
 
-def syntax_problems(
-    raw_play: Mapping[str, object], index: int, steps: Sequence[Step], templar: Templar, document: Document
-) -> Iterator[Problem]:
+def syntax_problems(play: Sequence[Level], steps: Sequence[Step], templar: Templar) -> Iterator[Problem]:
     """What is wrong with the templates of a play: syntax, unknown filters, tests and lookups."""
-    texts: list[Text] = list(texts_of_keywords(raw_play, (index,), "play"))
-    blocks = {at: raw for step in steps for raw, at in step.around}
-    for at, raw in blocks.items():
-        texts.extend(texts_of_keywords(raw, at, "block"))
+    around = {level.key: level for level in (*play, *(level for step in steps for level in step.around))}
+    texts = [text for level in around.values() for text in texts_of_keywords(level)]
     for step in steps:
         texts.extend(texts_of_step(step))
     for text in texts:
-        yield from text_problems(text, document, templar)
+        yield from text_problems(text, templar)
 
 
 def inventory_syntax_problems(inventory: Inventory, templar: Templar) -> Iterator[Problem]:
@@ -49,7 +44,7 @@ def value_syntax_problems(value: object, place: Location | None, templar: Templa
             yield from value_syntax_problems(item, place, templar)
 
 
-def text_problems(text: Text, document: Document, templar: Templar) -> Iterator[Problem]:
+def text_problems(text: Text, templar: Templar) -> Iterator[Problem]:
     """What is wrong with one text."""
     try:
         if text.is_expression:
@@ -60,4 +55,4 @@ def text_problems(text: Text, document: Document, templar: Templar) -> Iterator[
         message = error.message
         if text.file:
             message = message.removesuffix(f" in line {error.line} of the text")
-        yield Problem(message, text.place(document, error.line), error.hint, rule=error.rule)
+        yield Problem(message, text.place(error.line), error.hint, rule=error.rule)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 from runner.document import Document, Path
 from runner.errors import Location
 from runner.frozen import frozen
-from runner.plan.tree import Raw, Step
+from runner.plan.tree import Key, Level, Step
 from runner.schema import keyword_schema, module_schema
 from runner.template import is_template
-
-Kind = Literal["play", "block", "task", "handler"]
 
 
 @frozen
@@ -21,36 +20,42 @@ class Text:
 
     value: str
     at: Path
+    document: Document
     part: str
     is_expression: bool = False
     file: str = ""
     """The file on the controller whose content it is, if it does not stand in the document."""
 
-    def place(self, document: Document, line: int = 1) -> Location:
+    @property
+    def key(self) -> Key:
+        return id(self.document), self.at
+
+    def place(self, line: int = 1) -> Location:
         """Where it stands; `line` counts in a file's content."""
-        return Location(self.file, line, 1) if self.file else document.at(self.at)
+        return Location(self.file, line, 1) if self.file else self.document.at(self.at)
 
 
 def texts_of_step(step: Step) -> Iterator[Text]:
     """The texts of a task: its keywords' and its arguments'."""
-    yield from texts_of_keywords(step.raw, step.at, "handler" if "listen" in step.raw else "task")
+    yield from texts_of_keywords(step.own)
     yield from _texts_of_arguments(step)
 
 
-def texts_of_keywords(raw: Raw, at: Path, kind: Kind) -> Iterator[Text]:
+def texts_of_keywords(level: Level) -> Iterator[Text]:
     """The texts of an entry's keywords, without those of the tasks inside it."""
-    known = keyword_schema(kind)["properties"]
-    for key, value in raw.items():
+    known = keyword_schema(level.kind)["properties"]
+    for key, value in level.raw.items():
         described = known.get(key)
         if described is None or key == "args" or "x-tasks" in described:
             continue
         inner = described.get("properties", {})
+        like = Text("", (*level.at, key), level.document, key, bool(described.get("x-conditions")))
         if inner and isinstance(value, Mapping):
             for name, item in value.items():
                 expression = bool(inner.get(name, {}).get("x-conditions"))
-                yield from _texts(item, (*at, key, name), key, expression)
+                yield from _texts(item, replace(_inside(like, name), is_expression=expression))
         else:
-            yield from _texts(value, (*at, key), key, expression=bool(described.get("x-conditions")))
+            yield from _texts(value, like)
 
 
 def argument_place(step: Step, path: Path) -> Path:
@@ -67,37 +72,42 @@ def argument_place(step: Step, path: Path) -> Path:
 def _texts_of_arguments(step: Step) -> Iterator[Text]:
     schema = module_schema(step.task.module)
     for name, value in step.task.args.items():
-        for text in _described_texts(value, (name,), _property(schema, name)):
-            yield Text(text.value, argument_place(step, text.at), "args", text.is_expression)
+        for text in _described_texts(value, Text("", (name,), step.document, "args"), _property(schema, name)):
+            yield replace(text, at=argument_place(step, text.at))
 
 
-def _described_texts(value: object, at: Path, described: Mapping[str, Any]) -> Iterator[Text]:
+def _described_texts(value: object, like: Text, described: Mapping[str, Any]) -> Iterator[Text]:
     """The texts in an argument: `x-expression` holds expressions, `x-raw` is the module's own business."""
     if described.get("x-raw"):
         return
     if described.get("x-expression"):
-        yield from _texts(value, at, "args", expression=True)
+        yield from _texts(value, replace(like, is_expression=True))
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _described_texts(item, (*at, key), _property(described, key))
+            yield from _described_texts(item, _inside(like, key), _property(described, key))
     elif isinstance(value, list):
         items = described.get("items")
         for index, item in enumerate(value):
-            yield from _described_texts(item, (*at, index), items if isinstance(items, Mapping) else {})
+            yield from _described_texts(item, _inside(like, index), items if isinstance(items, Mapping) else {})
     else:
-        yield from _texts(value, at, "args", expression=False)
+        yield from _texts(value, like)
 
 
-def _texts(value: object, at: Path, part: str, expression: bool) -> Iterator[Text]:
+def _texts(value: object, like: Text) -> Iterator[Text]:
+    """The texts in `value`, each otherwise like `like`."""
     if isinstance(value, str):
-        if expression or is_template(value):
-            yield Text(value, at, part, expression)
+        if like.is_expression or is_template(value):
+            yield replace(like, value=value)
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _texts(item, (*at, key), part, expression)
+            yield from _texts(item, _inside(like, key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _texts(item, (*at, index), part, expression)
+            yield from _texts(item, _inside(like, index))
+
+
+def _inside(text: Text, step: str | int) -> Text:
+    return replace(text, at=(*text.at, step))
 
 
 def _property(schema: Mapping[str, Any], name: str) -> Mapping[str, Any]:

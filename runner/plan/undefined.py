@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from runner.document import Path
 from runner.errors import Location, Problem
 from runner.plan.facts import Missing, PlayFacts
 from runner.plan.model import RESCUE_MAGIC
 from runner.plan.texts import Text, texts_of_keywords, texts_of_step
-from runner.plan.tree import Step
+from runner.plan.tree import Level, Step
 from runner.plan.verdicts import guarded, verdict
 from runner.rules import Rule
 from runner.schema import schema
@@ -22,9 +21,9 @@ _NOT_HERE = frozenset({"vars", "repositories", "hosts", "vars_files"})
 
 
 def undefined_problems(
-    facts: PlayFacts, raw_play: Mapping[str, object], steps: Sequence[Step], contents: Mapping[Path, Sequence[Text]]
+    facts: PlayFacts, play: Sequence[Level], steps: Sequence[Step], contents: Mapping[str, Sequence[Text]]
 ) -> Iterator[Problem]:
-    """`contents` are the texts of template files, by the place of the task that renders them.
+    """`contents` are the texts of template files, by the path of the task that renders them.
 
     A problem for each use of a variable that cannot exist when the task is due.
 
@@ -34,10 +33,10 @@ def undefined_problems(
     if not facts.hosts or not facts.files.complete:
         return
     everywhere = facts.everywhere()
-    around = list(texts_of_keywords(raw_play, (facts.index,), "play"))
+    around = [text for level in play if level.kind == "play" for text in texts_of_keywords(level)]
     for step in steps:
-        outer = [text for raw, at in step.around for text in texts_of_keywords(raw, at, "block")]
-        for text in (*around, *outer, *texts_of_step(step), *contents.get(step.at, ())):
+        outer = [text for level in step.around for text in texts_of_keywords(level)]
+        for text in (*around, *outer, *texts_of_step(step), *contents.get(step.task.path, ())):
             usage = _usage(text, facts)
             if usage and text.part not in _NOT_HERE and (usage.lookups or not usage.required <= everywhere):
                 yield from _problems(text, usage, step, facts)
@@ -77,7 +76,7 @@ def _problems(text: Text, usage: Usage, step: Step, facts: PlayFacts) -> Iterato
 
 def _decided(gap: Missing, hosts: list[str], text: Text, usage: Usage, step: Step, facts: PlayFacts) -> list[str]:
     """The hosts for which it is certain that the variable will be missed."""
-    before = text.at if text.part == "when" else None
+    before = text.key if text.part == "when" else None
     verdicts = {host: verdict(step, host, facts, before) for host in hosts}
     if len(hosts) == len(facts.hosts) and not gap.needed_by and not gap.kind:
         return [host for host in hosts if verdicts[host] is not False]
@@ -87,7 +86,7 @@ def _decided(gap: Missing, hosts: list[str], text: Text, usage: Usage, step: Ste
 
 
 def _problem(gap: Missing, hosts: list[str], text: Text, usage: Usage, step: Step, facts: PlayFacts) -> Problem:
-    place = text.place(facts.world.document, usage.lines.get(gap.name, 1))
+    place = text.place(usage.lines.get(gap.name, 1))
     if gap.needed_by:
         place = facts.place_of(gap.needed_by, hosts[0], step) or place
     problem = _gap_problem(gap, place, facts, step)

@@ -118,8 +118,8 @@ class Rendering:
             return templar.render(text, self.facts.variables(host, step.own_vars))
         except TemplateError as error:
             if verdict(step, host, self.facts) is True:
-                place_at = self.facts.world.document.at(at)
-                self.failures.append(Problem(error.message, place_at, error.hint, rule=error.rule))
+                place = step.document.at(at)
+                self.failures.append(Problem(error.message, place, error.hint, rule=error.rule))
             return text
 
 
@@ -150,7 +150,7 @@ def _told(problem: ArgumentProblem, written: Mapping[str, object], at: Path, see
             hints.append(f"'{name}' comes from {source}")
     if len(seen.hosts) < len(facts.hosts):
         hints.append(f"so it is for {some(seen.hosts)}")
-    document = facts.world.document
+    document = seen.step.document
     place = document.key_at(at) if problem.on_key else document.at(at)
     return Problem(f"rendered, {problem.message}", place, "; ".join(hint for hint in hints if hint), rule=problem.rule)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.errors import Location
 from runner.plan.model import MAGIC, RESCUE_MAGIC, STEADY_MAGIC
-from runner.plan.tree import Step
+from runner.plan.tree import Step, levels_of_play
 from runner.plan.world import FileVariables, World
 from runner.playbook import Play
 from runner.template import is_template
@@ -52,13 +52,14 @@ class PlayVariables:
         """Where a variable gets the value that a host sees; None if that is no place in a file."""
         if name in self.world.options.extra_vars:
             return None
-        for raw, at in reversed(step.levels) if step else ():
-            if name in (raw.get("vars") or {}):
-                return self.world.document.at((*at, "vars", name))
+        for level in reversed(step.levels) if step else ():
+            if level.kind != "import_playbook" and name in (level.raw.get("vars") or {}):
+                return level.place("vars", name)
         if name in self.files.values:
             return self.files.values[name][1].at((name,))
-        if name in self.play.keywords.vars:
-            return self.world.document.at((self.index, "vars", name))
+        for level in levels_of_play(self.world.document, self.index):
+            if name in (level.raw.get("vars") or {}):
+                return level.place("vars", name)
         known = self.world.inventory.hosts.get(host)
         return known.at(name) if known else None
 
@@ -93,7 +94,7 @@ class PlayVariables:
             "inventory_hostname_short": host.partition(".")[0],
             "group_names": sorted(known.groups) if known else [],
             "groups": self._groups,
-            "playbook_dir": str(self.world.directory.absolute()),
+            "playbook_dir": str(self.play.directory.absolute()),
             "ansible_check_mode": self.world.options.check,
             "ansible_diff_mode": self.world.options.diff,
             "ansible_forks": self.world.options.forks,

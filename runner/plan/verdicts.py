@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from runner.document import Path
 from runner.plan.facts import PlayFacts
-from runner.plan.tree import Step
+from runner.plan.tree import Key, Step
 from runner.template import Templar, TemplateError, Usage
 
 HOST_NAMES: Final = frozenset({"inventory_hostname"})
 """Stands for any variables: hosts may then see different things."""
 
-Condition = tuple[str | bool, Path]
+Condition = tuple[str | bool, Key]
 
 
 def conditions(step: Step) -> Iterator[Condition]:
     """The conditions of a task, those of its blocks first, each with its place: the order in which they are read."""
-    for raw, at in step.levels:
-        written = raw.get("when")
+    for level in step.levels:
+        document, at = level.key
+        written = level.raw.get("when")
         if isinstance(written, list):
-            yield from ((item, (*at, "when", index)) for index, item in enumerate(written))
+            yield from ((item, (document, (*at, "when", index))) for index, item in enumerate(written))
         elif written is not None:
-            yield written, (*at, "when")
+            yield written, (document, (*at, "when"))
 
 
 def condition_names(condition: str | bool, templar: Templar) -> frozenset[str]:
@@ -40,7 +40,7 @@ def guarded(step: Step, templar: Templar) -> frozenset[str]:
     return frozenset().union(*(usage.guarded for usage in usages if usage))
 
 
-def verdict(step: Step, host: str, facts: PlayFacts, before: Path | None = None) -> bool | None:
+def verdict(step: Step, host: str, facts: PlayFacts, before: Key | None = None) -> bool | None:
     """False if a condition certainly fails, True if all certainly hold, None if only the run can tell.
 
     With `before`, only the conditions read before the one at that place count.

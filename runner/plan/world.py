@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import field
-from pathlib import Path as FilePath
 from typing import Any
 
 from runner.document import Document
@@ -28,11 +27,6 @@ class World:
     """False while a playbook is checked alone: then `inventory` is empty and says nothing."""
     without_environment: Severity = Severity.ERROR
     """What it is when an environment variable is not set that will be needed."""
-
-    @property
-    def directory(self) -> FilePath:
-        """The playbook's directory."""
-        return FilePath(self.document.file).parent
 
 
 @frozen

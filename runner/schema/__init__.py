@@ -6,14 +6,24 @@ The only room that knows JSON Schema. Files are read when first needed and kept.
 from __future__ import annotations
 
 from runner.schema.defaults import with_defaults
-from runner.schema.files import data_dir, keyword_schema, module_names, module_schema, schema
+from runner.schema.files import Kind, action_names, data_dir, keyword_schema, module_names, module_schema, schema
 from runner.schema.inventories import inventory_problems, variable_problems
-from runner.schema.playbooks import BLOCK_KEYS, Structure, playbook_problems, playbook_structure
+from runner.schema.playbooks import (
+    BLOCK_KEYS,
+    IMPORTS,
+    Structure,
+    playbook_problems,
+    playbook_structure,
+    tasks_structure,
+)
 from runner.schema.validation import ArgumentProblem, argument_problems, keyword_problems, problems, value_problems
 
 __all__ = [
     "BLOCK_KEYS",
+    "IMPORTS",
     "ArgumentProblem",
+    "Kind",
+    "action_names",
     "argument_problems",
     "data_dir",
     "inventory_problems",
@@ -26,6 +36,7 @@ __all__ = [
     "playbook_structure",
     "problems",
     "schema",
+    "tasks_structure",
     "value_problems",
     "variable_problems",
     "with_defaults",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 Schema = Mapping[str, Any]
-Kind = Literal["play", "block", "task", "handler"]
+Kind = Literal["play", "import_playbook", "block", "task", "handler"]
 
 _SHARED: Final = "definitions.json"
 
@@ -28,16 +28,22 @@ def data_dir(kind: Literal["schemas", "playbooks"]) -> Path:
 
 @lru_cache(maxsize=1)
 def module_names() -> frozenset[str]:
-    """The name of every module."""
-    return frozenset(path.stem for path in (data_dir("schemas") / "modules").glob("*.json"))
+    """The name of everything a task can do: modules, and actions."""
+    return action_names() | {path.stem for path in (data_dir("schemas") / "modules").glob("*.json")}
+
+
+@lru_cache(maxsize=1)
+def action_names() -> frozenset[str]:
+    """The name of every action: what a task can do that is carried out by the engine, not by a module."""
+    return frozenset(path.stem for path in (data_dir("schemas") / "actions").glob("*.json"))
 
 
 @lru_cache(maxsize=256)
 def module_schema(name: str) -> Schema:
-    """The schema of a module's arguments, complete in itself; KeyError if there is no such module."""
+    """The schema of a module's or action's arguments, complete in itself; KeyError if there is none of that name."""
     if name not in module_names():
         raise KeyError(name)
-    return schema(f"modules/{name}.json")
+    return schema(f"{'actions' if name in action_names() else 'modules'}/{name}.json")
 
 
 @lru_cache(maxsize=8)

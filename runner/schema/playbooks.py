@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import takewhile
-from typing import Final
+from typing import Final, Literal
 
 from runner.document import Document, Path
 from runner.errors import Problem
@@ -16,10 +16,11 @@ from runner.schema.validation import ArgumentProblem, argument_problems, keyword
 from runner.suggestions import did_you_mean, listed, nearest
 
 BLOCK_KEYS: Final = frozenset({"block", "rescue", "always"})
+IMPORTS: Final = frozenset({"import_tasks", "import_role"})
 
 UNSUPPORTED: Final[Mapping[str, str]] = {
     **dict.fromkeys(
-        ("include_tasks", "import_tasks", "import_playbook", "include_role", "import_role", "include_vars", "meta"),
+        ("include_tasks", "include_role", "import_role", "include_vars", "meta"),
         "write the tasks out here; including files is not supported yet",
     ),
     **dict.fromkeys(("roles", "role"), "write the role's tasks out here; roles are not supported yet"),
@@ -57,13 +58,16 @@ class Structure:
 
 def playbook_structure(document: Document) -> Structure:
     """What is wrong with a playbook's structure, and what can be used nevertheless."""
-    walk = _Walk(document)
+    walk = _Walk(document, no_entry={})
     walk.playbook()
-    if not isinstance(document.data, list):
-        return Structure(tuple(walk.problems), None)
-    if not walk.problems:
-        return Structure((), document)
-    return Structure(tuple(walk.problems), replace(document, data=_kept(document.data, (), walk)))
+    return walk.structure()
+
+
+def tasks_structure(document: Document, kind: Literal["task", "handler"]) -> Structure:
+    """The same for a file of tasks or handlers; one without content has none."""
+    walk = _Walk(document, no_entry={"debug": None})
+    walk.tasks(kind)
+    return walk.structure()
 
 
 def playbook_problems(document: Document) -> list[Problem]:
@@ -74,7 +78,7 @@ def playbook_problems(document: Document) -> list[Problem]:
 def _kept(value: object, path: Path, walk: _Walk) -> object:
     """`value` without what cannot be used; a task that is none becomes one that does nothing."""
     if path in walk.no_tasks:
-        return {} if len(path) == 1 else {"debug": None}
+        return walk.no_entry if len(path) == 1 else {"debug": None}
     if isinstance(value, dict):
         return {
             key: _kept(item, (*path, key), walk) for key, item in value.items() if (*path, key) not in walk.unusable
@@ -85,13 +89,30 @@ def _kept(value: object, path: Path, walk: _Walk) -> object:
 
 
 class _Walk:
-    """`unusable`: keys that must not be read; `no_tasks`: where something stands that is no task or play."""
+    """`unusable`: keys that must not be read; `no_tasks`: where something stands that is no task or play;
+    `no_entry` stands in for it at the top of the document."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, no_entry: dict[str, object]) -> None:
         self.document = document
+        self.no_entry = no_entry
         self.problems: list[Problem] = []
         self.unusable: set[Path] = set()
         self.no_tasks: set[Path] = set()
+
+    def structure(self) -> Structure:
+        if not isinstance(self.document.data, list):
+            return Structure(tuple(self.problems), None if self.problems else self.document)
+        if not self.problems:
+            return Structure((), self.document)
+        return Structure(tuple(self.problems), replace(self.document, data=_kept(self.document.data, (), self)))
+
+    def tasks(self, kind: Kind) -> None:
+        entries = self.document.data
+        if isinstance(entries, list):
+            for index, entry in enumerate(entries):
+                self._entry(entry, (index,), kind)
+        elif entries is not None:
+            self._at(Rule.WRONG_STRUCTURE, (), f"a file of {kind}s is a list of {kind}s", "begin with '- name: …'")
 
     def playbook(self) -> None:
         plays = self.document.data
@@ -113,7 +134,7 @@ class _Walk:
             )
             self.no_tasks.add(path)
             return
-        self._keywords(play, path, "play", frozenset())
+        self._keywords(play, path, "import_playbook" if "import_playbook" in play else "play", frozenset())
 
     def _entry(self, entry: object, path: Path, kind: Kind) -> None:
         if not isinstance(entry, dict):
@@ -141,7 +162,9 @@ class _Walk:
 
     def _task(self, task: dict[str, object], path: Path, kind: Kind) -> None:
         modules = [key for key in task if key in module_names()]
-        self._keywords(task, path, kind, frozenset(modules))
+        # What is imported as handlers has names; the import itself needs none.
+        own: Kind = "task" if kind == "handler" and IMPORTS & task.keys() else kind
+        self._keywords(task, path, own, frozenset(modules))
         if len(modules) > 1:
             names = listed(f"'{module}'" for module in modules)
             message = f"a task has exactly one module, here are {names}"
@@ -153,6 +176,14 @@ class _Walk:
                 self._at(Rule.MODULE_COUNT, path, f"the {kind} names no module", hint)
         for module in modules:
             self._arguments(task, module, path)
+            self._refused_keywords(task, module, path)
+
+    def _refused_keywords(self, task: dict[str, object], module: str, path: Path) -> None:
+        """A problem for each keyword that has no meaning beside the action."""
+        described = module_schema(module)
+        for key in task.keys() & set(described.get("x-not-keywords", ())):
+            message = f"'{key}' has no meaning for {module}"
+            self._on(Rule.UNKNOWN_KEYWORD, (*path, key), message, described["x-not-keywords-hint"])
 
     def _misspelt_module(self, task: dict[str, object], kind: Kind) -> bool:
         """Whether a key of the task is already reported as something that may have been meant as its module."""
@@ -251,5 +282,6 @@ def _known_elsewhere(key: str, kind: Kind) -> tuple[Rule, str, str] | None:
         return Rule.UNKNOWN_MODULE, f"'{key}' is not a module's name here", f"write '{short}'"
     for other in ("task", "play", "block", "handler"):
         if key in keyword_schema(other)["properties"]:
-            return Rule.UNKNOWN_KEYWORD, f"'{key}' is a keyword of a {other}, not of a {kind}", ""
+            article = "an" if kind.startswith("i") else "a"
+            return Rule.UNKNOWN_KEYWORD, f"'{key}' is a keyword of a {other}, not of {article} {kind}", ""
     return None

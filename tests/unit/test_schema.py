@@ -84,10 +84,12 @@ def test_every_keyword_is_described_with_an_example_that_fits(kind: Any) -> None
 
 
 @pytest.mark.parametrize(
-    "name", ["keywords.json", "inventory.json", *(f"modules/{name}.json" for name in sorted(module_names()))]
+    "described",
+    [schema("keywords.json"), schema("inventory.json"), *(module_schema(name) for name in sorted(module_names()))],
+    ids=lambda described: described["title"],
 )
-def test_no_reference_to_a_shared_definition_is_left(name: str) -> None:
-    assert not [node for node in every_schema(schema(name)) if "definitions.json" in str(node.get("$ref", ""))]
+def test_no_reference_to_a_shared_definition_is_left(described: Any) -> None:
+    assert not [node for node in every_schema(described) if "definitions.json" in str(node.get("$ref", ""))]
 
 
 @pytest.mark.parametrize("source", GOOD, ids=lambda path: path.stem)

@@ -1,0 +1,179 @@
+"""Reads a playbook and every file it imports, and puts what is imported in its place.
+
+An imported file becomes a part of the document that imports it: data as if it had been written there, each
+part with its place in its own file. So all that follows deals with one tree, and its problems lie where
+they were written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import field, replace
+from pathlib import Path as FilePath
+from typing import Any, Final, Literal
+
+from runner.document import Document, Examined, Path, examine, grafted, listed, part_of
+from runner.errors import Location, Problem
+from runner.frozen import frozen
+from runner.playbook.places import Search, first_file
+from runner.rules import Rule
+from runner.schema import BLOCK_KEYS, Structure, playbook_structure, tasks_structure
+from runner.template import Templar, TemplateError, is_template
+
+IMPORTED: Final = "import"
+"""The key under which a task that imports a file holds the file's tasks."""
+IMPORTS: Final = "imports"
+"""The key under which a play holds the entries of the playbooks that import it, outermost first."""
+
+Kind = Literal["task", "handler"]
+Check = Callable[[Document], Structure]
+
+
+@frozen
+class Origin:
+    """From where a file is taken in: what may be looked for where, the variables that are known before any host
+    is, and the files that are being read, outermost first."""
+
+    search: Search
+    kind: Kind = "task"
+    known: Mapping[str, object] = field(default_factory=dict)
+    through: tuple[FilePath, ...] = ()
+
+    def inside(self, path: FilePath, known: Mapping[str, object]) -> Origin:
+        """The same from within a file."""
+        search = replace(self.search, beside=path.parent)
+        return replace(self, search=search, known={**self.known, **known}, through=(*self.through, path))
+
+
+class Library:
+    """`problems` is what is wrong with the files; `unreadable` are the places where not even YAML is right."""
+
+    def __init__(self, templar: Templar, extra_vars: Mapping[str, object]) -> None:
+        self.problems: list[Problem] = []
+        self.unreadable: set[Location | None] = set()
+        self._templar = templar
+        self._extra_vars = extra_vars
+        self._read: dict[tuple[FilePath, str], Document | None] = {}
+
+    def playbook(self, examined: Examined, through: tuple[FilePath, ...] = ()) -> Document | None:
+        """A playbook with all it imports, without what is wrong; None if it is no playbook at all."""
+        document = self._usable(examined, playbook_structure)
+        if document is None or not isinstance(document.data, list):
+            return None
+        through = (*through, FilePath(document.file))
+        plays: list[Document] = []
+        for index, play in enumerate(document.data):
+            part = part_of(document, (index,))
+            plays += self._plays(part, through) if "import_playbook" in play else [self._play(part, through)]
+        return listed(plays, document.file)
+
+    def _plays(self, entry: Document, through: tuple[FilePath, ...]) -> Iterator[Document]:
+        """The plays of an imported playbook, each with the entry that imports it."""
+        data: Any = entry.data
+        place = entry.at(("import_playbook",))
+        search = Search(through[-1].parent)
+        name = self._name(data["import_playbook"], data.get("vars") or {}, place)
+        path = self._found(name, (search.playbook / name,), through, place) if name else None
+        document = self.playbook(examine(path), through) if path else None
+        for index in range(len(document.data)) if document and isinstance(document.data, list) else ():
+            play = part_of(document, (index,)) if document else entry
+            entries = [entry, *(part_of(play, (IMPORTS, n)) for n in range(len(_mapping(play.data).get(IMPORTS, ()))))]
+            yield grafted(play, {(IMPORTS,): listed(entries, entry.file)})
+
+    def _play(self, play: Document, through: tuple[FilePath, ...]) -> Document:
+        data = _mapping(play.data)
+        grafts: dict[Path, Document] = {}
+        origin = Origin(Search(through[-1].parent), known=data.get("vars") or {}, through=through)
+        for section in ("pre_tasks", "tasks", "post_tasks"):
+            grafts |= self._imports(data.get(section), (section,), play, origin)
+        grafts |= self._imports(data.get("handlers"), ("handlers",), play, replace(origin, kind="handler"))
+        return grafted(play, grafts)
+
+    def tasks(self, path: FilePath, origin: Origin) -> Document | None:
+        """A file of tasks or handlers with all it imports, without what is wrong; None if it holds none at all."""
+        key = (path, origin.kind)
+        if key not in self._read:
+            examined = examine(path, allow_empty=True)
+            self._read[key] = self._usable(examined, lambda document: tasks_structure(document, origin.kind))
+        document = self._read[key]
+        if document is None:
+            return None
+        entries = document.data if isinstance(document.data, list) else []
+        return grafted(replace(document, data=entries), self._imports(entries, (), document, origin))
+
+    def _imports(self, entries: Any, at: Path, document: Document, origin: Origin) -> dict[Path, Document]:
+        """The files of tasks that are imported among `entries`, by the place they belong to."""
+        found: dict[Path, Document] = {}
+        for index, entry in enumerate(entries or ()):
+            here = (*at, index)
+            for section in sorted(BLOCK_KEYS & entry.keys()):
+                inner = replace(origin, known={**origin.known, **(entry.get("vars") or {})})
+                found |= self._imports(entry[section], (*here, section), document, inner)
+            if "import_tasks" in entry:
+                part = self._imported(entry, here, document, origin)
+                found[*here, IMPORTED] = part or Document([], {}, {}, document.file)
+        return found
+
+    def _imported(self, entry: Mapping[str, Any], at: Path, document: Document, origin: Origin) -> Document | None:
+        written, inside = _argument(entry, "import_tasks", "file")
+        if not isinstance(written, str):
+            return None
+        own = entry.get("vars") or {}
+        place = document.at((*at, *inside))
+        name = self._name(written, {**origin.known, **own}, place)
+        folder = "tasks" if origin.kind == "task" else "handlers"
+        path = self._found(name, origin.search.tasks(name, folder), origin.through, place) if name else None
+        return self.tasks(path, origin.inside(path, own)) if path else None
+
+    def _name(self, text: str, known: Mapping[str, object], place: Location) -> str | None:
+        """The name of an imported file, which may hold templates over what is known before any host is."""
+        if not is_template(text):
+            return text
+        try:
+            return self._templar.render_text(text, {**known, **self._extra_vars})
+        except TemplateError as error:
+            hint = "an import is read before the run, so only the play's own vars and -e are known; use include_tasks"
+            self.problems.append(Problem(error.message, place, hint, rule=error.rule))
+            return None
+
+    def _found(
+        self, name: str, candidates: tuple[FilePath, ...], through: Sequence[FilePath], place: Location
+    ) -> FilePath | None:
+        """The file of that name; None, and a problem, if there is none or if it leads back to where one is."""
+        path = first_file(candidates)
+        if path is None:
+            looked = " and ".join(str(candidate) for candidate in candidates)
+            message = f"there is no file '{name}'"
+            self.problems.append(Problem(message, place, f"looked for {looked}", rule=Rule.MISSING_FILE))
+            return None
+        same = [index for index, other in enumerate(through) if other.resolve() == path.resolve()]
+        if same:
+            circle = " → ".join(str(file) for file in (*through[same[0] :], path))
+            message = f"the file takes itself in: {circle}"
+            self.problems.append(Problem(message, place, "break the circle", rule=Rule.CIRCULAR_FILE))
+            return None
+        return path
+
+    def _usable(self, examined: Examined, check: Check) -> Document | None:
+        """What can be used of a file that was read; the rest becomes problems."""
+        self.problems += examined.problems
+        self.unreadable |= {problem.location for problem in examined.problems}
+        if examined.document is None:
+            return None
+        structure = check(examined.document)
+        self.problems += [problem for problem in structure.problems if problem.location not in self.unreadable]
+        return structure.usable
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _argument(entry: Mapping[str, Any], action: str, name: str) -> tuple[object, Path]:
+    """The value of an action's argument and where it stands in the task; the argument may be its free form."""
+    written = entry[action]
+    if isinstance(written, Mapping) and name in written:
+        return written[name], (action, name)
+    if name in _mapping(entry.get("args")):
+        return entry["args"][name], ("args", name)
+    return written, (action,)
