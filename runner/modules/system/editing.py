@@ -11,7 +11,7 @@ import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
-from typing import Final
+from typing import AnyStr, Final
 
 from runner.errors import TaskFailed
 from runner.frozen import frozen
@@ -123,10 +123,10 @@ def missing(path: str, message: str) -> NotThereYet:
     )
 
 
-def compiled(pattern: str, name: str, flags: int = 0) -> re.Pattern[bytes]:
-    """A regular expression over bytes; TaskFailed with the place in it if it is none."""
+def compiled(pattern: AnyStr, name: str, flags: int = 0) -> re.Pattern[AnyStr]:
+    """A regular expression; TaskFailed with the place in it if it is none."""
     try:
-        return re.compile(pattern.encode("utf-8", "surrogateescape"), flags)
+        return re.compile(pattern, flags)
     except re.error as error:
         raise TaskFailed(
             f"`{name}` is not a regular expression: {error}",

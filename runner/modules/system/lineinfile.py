@@ -108,7 +108,7 @@ def _found(args: LineinfileArgs, line: bytes, lines: Sequence[bytes]) -> int | N
 
 
 def _replace(args: LineinfileArgs, line: bytes, lines: list[bytes], found: int) -> str:
-    match = compiled(args.regexp, "regexp").search(lines[found]) if args.backrefs and args.regexp is not None else None
+    match = compiled(encoded(args.regexp or ""), "regexp").search(lines[found]) if args.backrefs else None
     new = expanded(match, args.line or "", "line") if match else line
     if not new.endswith(b"\n"):
         new += b"\n"
@@ -123,7 +123,7 @@ def _place(args: LineinfileArgs, line: bytes, lines: Sequence[bytes]) -> int | N
     pattern = args.insertbefore or args.insertafter
     if pattern is None or args.insertafter == "EOF":
         return None
-    where = compiled(pattern, "insertbefore" if args.insertbefore else "insertafter")
+    where = compiled(encoded(pattern), "insertbefore" if args.insertbefore else "insertafter")
     matches = [index for index, one in enumerate(lines) if _bare(one) != line and where.search(one)]
     if not matches:
         return None
@@ -148,7 +148,7 @@ def _end_with_newline(lines: list[bytes]) -> None:
 def _matcher(args: LineinfileArgs) -> Callable[[bytes], object]:
     """Whether a line, its newline included, is one that `regexp`, `search_string` or `line` means."""
     if args.regexp is not None:
-        return compiled(args.regexp, "regexp").search
+        return compiled(encoded(args.regexp), "regexp").search
     if args.search_string is not None:
         wanted = encoded(args.search_string)
         return lambda one: wanted in one
