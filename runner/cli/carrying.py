@@ -82,7 +82,7 @@ class Carrying:
         from runner.plan import make_plan
         from runner.wiring.assembly import templar_for
 
-        templar = templar_for(playbook, self.invocation.redactor)
+        templar = templar_for(playbook, self.invocation.redactor, check=self.options.check)
         return make_plan(playbook, self.inventory, self.options, templar), templar
 
     def carry_out(

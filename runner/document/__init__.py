@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from runner.document.graft import grafted, listed, part_of
 from runner.document.model import Document, Examined, Path, TemplateText, trusted
-from runner.document.read import examine, examine_text, load, load_text
+from runner.document.read import examine, examine_text, load, load_all, load_text
 from runner.document.write import dump
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "grafted",
     "listed",
     "load",
+    "load_all",
     "load_text",
     "part_of",
     "trusted",

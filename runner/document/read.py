@@ -39,6 +39,11 @@ def load_text(text: str, file: str) -> Document:
     return _whole(examine_text(text, file))
 
 
+def load_all(text: str, file: str) -> list[Document]:
+    """The documents in `text`, separated by `---`. InvalidInput carries all problems."""
+    return [load_text(part, file) for part in _parts(text, file)]
+
+
 def examine(path: FilePath, shown_as: str | None = None, *, allow_empty: bool = False) -> Examined:
     """As `load`, but gives what could be read together with the problems, so that more can be found.
 
@@ -87,6 +92,18 @@ def examine_text(text: str, file: str, *, allow_empty: bool = False) -> Examined
     document = builder.document(root)
     problems = tuple(sorted(builder.problems, key=lambda problem: problem.location or Location(file, 1, 1)))
     return Examined(document, problems)
+
+
+def _parts(text: str, file: str) -> list[str]:
+    """The text of each document, with empty lines before it so that its lines keep their numbers."""
+    try:
+        events = yaml.parse(text, Loader=_Loader)
+        starts = [_place(event.start_mark, file).line for event in events if isinstance(event, yaml.DocumentStartEvent)]
+    except yaml.YAMLError as error:
+        raise InvalidInput([_syntax_problem(error, text, file)]) from None
+    lines = text.splitlines(keepends=True)
+    ends = [start - 1 for start in starts[1:]] + [len(lines)]
+    return ["\n" * (start - 1) + "".join(lines[start - 1 : end]) for start, end in zip(starts, ends, strict=True)]
 
 
 def _whole(examined: Examined) -> Document:

@@ -9,18 +9,33 @@ import yaml
 from runner.document.scalars import AmbiguousError, plain
 
 
-def dump(data: object, *, indent: int = 2, width: int = 100) -> str:
-    """YAML text that reads back equal, in YAML 1.1 and 1.2 alike; mappings keep their order."""
+def dump(
+    data: object,
+    *,
+    indent: int | None = 2,
+    width: int = 100,
+    sort_keys: bool = False,
+    flow: bool | None = False,
+    explicit_start: bool = False,
+    explicit_end: bool = False,
+) -> str:
+    """YAML text that reads back equal, in YAML 1.1 and 1.2 alike; mappings keep their order unless sorted.
+
+    `flow`: in brackets and braces (True), in lines (False), or in lines but for what holds no more lists and
+    mappings (None). `explicit_start` and `explicit_end` write the marks around a document.
+    """
     text: str = yaml.dump(
         _plain(data),
         Dumper=_Dumper,
         indent=indent,
         width=width,
-        sort_keys=False,
-        default_flow_style=False,
+        sort_keys=sort_keys,
+        default_flow_style=flow,
         allow_unicode=True,
+        explicit_start=explicit_start,
+        explicit_end=explicit_end,
     )
-    return text.removesuffix("...\n")
+    return text if explicit_end else text.removesuffix("...\n")
 
 
 class _Dumper(yaml.CSafeDumper):

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import jinja2
 from jinja2 import meta, nodes
 
 from runner.rules import Rule
-from runner.suggestions import did_you_mean
+from runner.template.absent import unknown
 from runner.template.environment import Environment
 from runner.template.errors import TemplateError, shortened, syntax_error
-from runner.template.lookups import LOOKUPS
+from runner.template.filters import UNSTEADY_FILTERS
+from runner.template.lookups import LOOKUPS, refuse_unknown_options
+from runner.template.tests import UNSTEADY_TESTS
 from runner.template.usage import NOT_SIMPLE, SIMPLE, Usage
 
 KEPT: Final = 16384
 
 _GUARD_FILTERS: Final = frozenset({"default", "d", "mandatory"})
 _GUARD_TESTS: Final = frozenset({"defined", "undefined"})
-_UNSTEADY_FILTERS: Final = frozenset({"random", "strftime"})
+_BY_FILTER: Final = frozenset({"map"})
+_BY_TEST: Final[Mapping[str, int]] = {"select": 0, "reject": 0, "selectattr": 1, "rejectattr": 1}
+"""Filters that are given the name of another filter, or of a test, and as which argument."""
+
 _LOOKUP_CALLS: Final = frozenset({"lookup", "query", "q"})
 _UNSTEADY_CALLS: Final = _LOOKUP_CALLS | {"now"}
 
@@ -130,12 +135,11 @@ class Survey:
             base, *keys = path
             self._name(base, certain, guarded, tuple(keys))
         else:
-            if isinstance(node, nodes.Call):
-                self._call(node, guarded)
-            elif isinstance(node, (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
+            steady_call = isinstance(node, nodes.Call) and self._call(node, guarded)
+            if isinstance(node, (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
                 self.steady = False
             first = _read_first(node)
-            for child in node.iter_child_nodes():
+            for child in node.iter_child_nodes(exclude=("node",) if steady_call else None):
                 self.visit(child, certain and (first is None or child is first), guarded)
 
     def _name(self, node: nodes.Name, certain: bool, guarded: bool, keys: tuple[str, ...]) -> None:
@@ -150,30 +154,52 @@ class Survey:
 
     def _filter_or_test(self, node: nodes.Filter | nodes.Test, certain: bool, guarded: bool) -> None:
         is_filter = isinstance(node, nodes.Filter)
-        known = self._environment.filters if is_filter else self._environment.tests
-        if node.name not in known and self.unknown is None:
-            hint = did_you_mean(node.name, known)
-            message = f"there is no {'filter' if is_filter else 'test'} '{node.name}'"
-            rule = Rule.UNKNOWN_FILTER if is_filter else Rule.UNKNOWN_TEST
-            self.unknown = TemplateError(message, hint=hint, line=node.lineno, rule=rule)
-        if is_filter and node.name in _UNSTEADY_FILTERS:
+        self._known("filter" if is_filter else "test", node.name, node.lineno)
+        if is_filter:
+            self._named_inside(node)
+        if node.name in (UNSTEADY_FILTERS if is_filter else UNSTEADY_TESTS):
             self.steady = False
         guards = node.name in (_GUARD_FILTERS if is_filter else _GUARD_TESTS)
         for child in node.iter_child_nodes():
             self.visit(child, certain, guarded or (guards and child is node.node))
 
-    def _call(self, node: nodes.Call, guarded: bool) -> None:
-        if not (isinstance(node.node, nodes.Name) and node.node.name in _LOOKUP_CALLS and node.args):
-            return
+    def _known(self, kind: str, name: str, line: int) -> None:
+        known: Iterable[str] = LOOKUPS if kind == "lookup" else getattr(self._environment, f"{kind}s")
+        if name not in known and self.unknown is None:
+            self.unknown = unknown(kind, name, known, line)
+
+    def _named_inside(self, node: nodes.Filter | nodes.Test) -> None:
+        """The filter or test that a filter like `map` or `select` is told to use."""
         constants = [arg.value if isinstance(arg, nodes.Const) else None for arg in node.args]
-        if not isinstance(constants[0], str):
-            return
-        if constants[0] not in LOOKUPS and self.unknown is None:
-            hint = did_you_mean(constants[0], LOOKUPS)
-            message = f"there is no lookup '{constants[0]}'"
-            self.unknown = TemplateError(message, hint=hint, line=node.lineno, rule=Rule.UNKNOWN_LOOKUP)
+        if node.name in _BY_FILTER and constants and isinstance(constants[0], str):
+            self._known("filter", constants[0], node.lineno)
+            self.steady = self.steady and constants[0] not in UNSTEADY_FILTERS
+        at = _BY_TEST.get(node.name)
+        if at is not None and len(constants) > at and isinstance(name := constants[at], str):
+            self._known("test", name, node.lineno)
+            self.steady = self.steady and name not in UNSTEADY_TESTS
+
+    def _call(self, node: nodes.Call, guarded: bool) -> bool:
+        """Note what a call looks up. True if it is a lookup that gives equal lists for equal terms."""
+        if not (isinstance(node.node, nodes.Name) and node.node.name in _LOOKUP_CALLS and node.args):
+            return False
+        constants = [arg.value if isinstance(arg, nodes.Const) else None for arg in node.args]
+        kind = constants[0]
+        if not isinstance(kind, str):
+            return False
+        self._known("lookup", kind, node.lineno)
+        if kind not in LOOKUPS:
+            return False
+        self._options(kind, node)
         if len(constants) == 2 and isinstance(constants[1], str) and not node.kwargs:
-            (self.optional_lookups if guarded else self.lookups).add((constants[0], constants[1]))
+            (self.optional_lookups if guarded else self.lookups).add((kind, constants[1]))
+        return LOOKUPS[kind].steady
+
+    def _options(self, kind: str, node: nodes.Call) -> None:
+        try:
+            refuse_unknown_options(kind, [option.key for option in node.kwargs])
+        except ValueError as error:
+            self.unknown = self.unknown or TemplateError(str(error), line=node.lineno, rule=Rule.UNKNOWN_LOOKUP)
 
 
 def _path_of(node: nodes.Node) -> tuple[nodes.Name, *tuple[str, ...]] | None:

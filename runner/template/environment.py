@@ -126,8 +126,25 @@ class Environment(ImmutableSandboxedEnvironment):
         return value
 
     def compiled(self, text: str) -> jinja2.Template:
-        """A template; raises jinja2.TemplateSyntaxError."""
+        """A template of a file; raises jinja2.TemplateSyntaxError."""
         return self.from_string(text)
+
+    def compiled_value(self, text: str) -> jinja2.Template:
+        """A template that stands as a value in YAML: a backslash in the texts of its expressions means itself.
+
+        So `regex_replace('(.)', '<\\1>')` needs none doubled. In statements, in files and in conditions they do,
+        all as in Ansible. Raises jinja2.TemplateSyntaxError.
+        """
+        return self.from_string(self._with_backslashes_kept(text) if "\\" in text else text)
+
+    def _with_backslashes_kept(self, text: str) -> str:
+        parts: list[str] = []
+        inside = False
+        for _, token, piece in self.lexer.tokeniter(text, None):
+            if token in ("variable_begin", "variable_end"):
+                inside = token == "variable_begin"
+            parts.append(piece.replace("\\", "\\\\") if inside and token == "string" else piece)
+        return "".join(parts)
 
     def compiled_expression(self, text: str) -> jinja2.Template:
         """An expression, without braces, as a template that gives its value; raises jinja2.TemplateSyntaxError."""

@@ -5,19 +5,19 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable, ItemsView, KeysView, Mapping, Sequence, Set, ValuesView
-from pathlib import Path
 from types import GeneratorType
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import jinja2
 
 from runner.suggestions import did_you_mean, listed
 from runner.template.analysis import Analyst
+from runner.template.controller import Controller
 from runner.template.environment import Environment, Undefined, UndefinedAccessError, text_of, value_of
 from runner.template.errors import TemplateError, UndefinedVariable, shortened, syntax_error
 from runner.template.filters import FILTERS
 from runner.template.lazy import LazyList, Scope, kind_of
-from runner.template.lookups import globals_for
+from runner.template.lookups import found, globals_for
 from runner.template.omit import OMIT
 from runner.template.tests import TESTS
 
@@ -49,13 +49,16 @@ class Rendering:
     Its methods raise UndefinedVariable and TemplateError. `note_secret` is told what a secret's name holds.
     """
 
-    def __init__(self, search_path: Sequence[Path], note_secret: Callable[[object], None]) -> None:
-        self._environment = Environment(search_path, note_secret)
+    def __init__(self, controller: Controller, note_secret: Callable[[object], None]) -> None:
+        self._controller = controller
+        self._note_secret = note_secret
+        self._environment = Environment(controller.search_path, note_secret)
         self._environment.filters.update(FILTERS)
         self._environment.tests.update(TESTS)
-        self._environment.globals.update(globals_for(search_path), omit=OMIT)
+        self._environment.globals.update(globals_for(controller, note_secret), omit=OMIT)
         self.analyst = Analyst(self._environment)
         self._templates: dict[str, jinja2.Template] = {}
+        self._files: dict[str, jinja2.Template] = {}
         self._expressions: dict[str, jinja2.Template] = {}
 
     def value(self, text: str, scope: Scope) -> object:
@@ -63,12 +66,23 @@ class Rendering:
         return self._carried_out(lambda: _finished(value_of(self._template(text), scope)), text, scope)
 
     def text(self, text: str, scope: Scope) -> str:
-        """What a template gives, as text."""
-        return self._carried_out(lambda: text_of(self._template(text), scope), text, scope)
+        """What the template of a file gives, as text."""
+        return self._carried_out(lambda: text_of(self._file(text), scope), text, scope)
 
     def expression(self, text: str, scope: Scope) -> object:
         """The value of an expression without braces."""
         return self._carried_out(lambda: _finished(value_of(self._expression(text), scope)), text, scope)
+
+    def looked_up(self, kind: str, terms: Sequence[object], scope: Scope) -> list[object]:
+        """What `query(kind, *terms)` gives; the terms are rendered already."""
+        context = self._environment.from_string("").new_context(scope)  # type: ignore[arg-type]  # any mapping does
+
+        def look() -> object:
+            return found(
+                kind, tuple(terms), context, self._controller, {"wantlist": True}, self._note_secret, looping=True
+            )
+
+        return list(cast(list[object], self._carried_out(lambda: _finished(look()), kind, scope)))
 
     def variable(self, text: str, scope: Scope) -> object:
         """A variable's value; what it lacks is only an error if it is used without `default`."""
@@ -89,7 +103,10 @@ class Rendering:
             raise TemplateError(f"'{shortened(text)}' cannot be rendered: {error}") from None
 
     def _template(self, text: str) -> jinja2.Template:
-        return _kept(self._templates, text, self._environment.compiled)
+        return _kept(self._templates, text, self._environment.compiled_value)
+
+    def _file(self, text: str) -> jinja2.Template:
+        return _kept(self._files, text, self._environment.compiled)
 
     def _expression(self, text: str) -> jinja2.Template:
         return _kept(self._expressions, text, self._environment.compiled_expression)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from runner.document.model import holds_template
 from runner.secret import Redactor, Secret
+from runner.template.controller import Controller, Programs, no_programs
 from runner.template.errors import TemplateError, shortened
 from runner.template.lazy import HostVariables, Scope, kind_of
 from runner.template.omit import OMIT
@@ -36,15 +37,23 @@ class Templar:
     first template: many playbooks have none.
     """
 
-    def __init__(self, search_path: Sequence[Path], redactor: Redactor) -> None:
+    def __init__(
+        self,
+        search_path: Sequence[Path],
+        redactor: Redactor,
+        *,
+        programs: Programs = no_programs,
+        keeps: bool = False,
+    ) -> None:
+        """`programs` runs `lookup('pipe', …)`; `keeps`: whether `lookup('password', …)` may write its file."""
         self.redactor = redactor
-        self._search_path = tuple(search_path)
+        self._controller = Controller(tuple(search_path), programs, keeps)
 
     @cached_property
     def _rendering(self) -> Rendering:
         from runner.template.rendering import Rendering
 
-        return Rendering(self._search_path, self._note_secret)
+        return Rendering(self._controller, self._note_secret)
 
     def render(self, value: object, variables: Mapping[str, object]) -> object:
         """Plain data with every template in it replaced by its value; types are kept.
@@ -112,11 +121,18 @@ class Templar:
 
     def lacks(self, kind: str, name: str) -> bool:
         """Whether `lookup(kind, name)` would find nothing at this moment."""
-        from runner.template.lookups import found_file
+        from runner.template.lookups.files import found_file
 
         if kind == "env":
             return name not in os.environ
-        return kind == "file" and found_file(self._search_path, name) is None
+        return kind == "file" and found_file(self._controller, name) is None
+
+    def looked_up(self, kind: str, terms: Sequence[object], variables: Mapping[str, object]) -> list[object]:
+        """The list that `query(kind, *terms)` gives: what a `with_…` form loops over. The terms are rendered already.
+
+        Raises UndefinedVariable, TemplateError.
+        """
+        return self._rendering.looked_up(kind, terms, self._scope(variables))
 
     def hostvars(
         self, names: Sequence[str], variables_of: Callable[[str], Mapping[str, object]]

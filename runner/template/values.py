@@ -25,6 +25,15 @@ def truth(value: object) -> bool | None:
     raise ValueError(f"'{value}' is neither true nor false")
 
 
+def yes_or_no(value: object) -> bool:
+    """What the filter `bool` makes of a value. ValueError for words that only people with much good will understand."""
+    if value is None:
+        return False
+    if isinstance(value, str) and value.strip().lower() in ("t", "f", "y", "n"):
+        raise ValueError(f"'{value}' is neither true nor false")
+    return bool(truth(value))
+
+
 def plain(value: Any) -> Any:
     """A copy as dicts, lists, text and numbers, with what is rendered lazily rendered."""
     if isinstance(value, str):

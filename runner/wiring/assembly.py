@@ -32,6 +32,7 @@ from runner.wiring.git import commit_of
 from runner.wiring.hosts import InventoryHosts
 from runner.wiring.interruption import Interruption
 from runner.wiring.plays import PlayRepositories
+from runner.wiring.programs import output_of
 from runner.wiring.prompting import Prompter
 from runner.wiring.repositories import DefinedRepositories
 from runner.wiring.watching import Watching, renderer
@@ -59,10 +60,11 @@ class Origin:
         return replace(event, options={**event.options, **known})
 
 
-def templar_for(playbook: Path, redactor: Redactor) -> Templar:
+def templar_for(playbook: Path, redactor: Redactor, *, check: bool) -> Templar:
     """Templates and files are looked for beside the playbook, then in its templates/ and files/."""
     directory = playbook.parent
-    return Templar([directory, directory / "templates", directory / "files"], redactor)
+    places = [directory, directory / "templates", directory / "files"]
+    return Templar(places, redactor, programs=output_of, keeps=not check)
 
 
 def carry_out(

@@ -269,7 +269,7 @@ FILTERS = [
     ("[1, 2] | intersect([2, 3])", [2]), ("[1, 2] | union([2, 3])", [1, 2, 3]),
     ("[1, 2] | symmetric_difference([2, 3])", [1, 3]), ("[1, [2, [3, none]]] | flatten", [1, 2, 3]),
     ("[1, [2, [3]]] | flatten(levels=1)", [1, 2, [3]]), ("[1, 2] | zip(['a', 'b'])", [[1, "a"], [2, "b"]]),
-    ("1536 | human_readable", "1.5 KiB"), ("'1.5G' | human_to_bytes", 1610612736), ("'90s' | seconds", 90.0),
+    ("1536 | human_readable", "1.50 KB"), ("'1.5G' | human_to_bytes", 1610612736), ("'90s' | seconds", 90.0),
     ("'%Y-%m-%d' | strftime(0, utc=true)", "1970-01-01"), ("('2026-11-23 00:00:00' | to_datetime).year", 2026),
     ("x | type_debug", "dict"), ("'a b' | split", ["a", "b"]), ("'a,b' | split(',')", ["a", "b"]),
     ("[{'n': 1}, {'n': 2}] | selectattr('n', 'gt', 1) | map(attribute='n') | list", [2]),
