@@ -43,7 +43,7 @@ class _Dumper(yaml.CSafeDumper):
 
 
 def _text(dumper: yaml.CSafeDumper, text: str) -> yaml.Node:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if _reads_otherwise(text) else None)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'" if _reads_otherwise(text) else None)
 
 
 _Dumper.add_representer(str, _text)
