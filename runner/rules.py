@@ -18,6 +18,7 @@ class Rule(StrEnum):
     CONFLICTING_KEYS = "conflicting-keys"
     DUPLICATE_HANDLER = "duplicate-handler"
     DUPLICATE_KEY = "duplicate-key"
+    ENCRYPTED = "encrypted"
     INVALID = "invalid"
     MISSING_ENVIRONMENT = "missing-environment"
     MISSING_FILE = "missing-file"
@@ -60,6 +61,7 @@ MEANINGS: Final[Mapping[Rule, str]] = {
     Rule.CONFLICTING_KEYS: "Keys that do not go together, or none of those of which one is needed.",
     Rule.DUPLICATE_HANDLER: "Two handlers have one name, so that only one of them could be notified.",
     Rule.DUPLICATE_KEY: "A mapping has the same key twice; YAML readers silently keep one.",
+    Rule.ENCRYPTED: "Something encrypted that cannot be read: no key or the wrong one, damaged, or moved.",
     Rule.INVALID: "Something is wrong that has no kind of its own.",
     Rule.MISSING_ENVIRONMENT: "An environment variable that a lookup reads is not set, and the lookup has no default.",
     Rule.MISSING_FILE: "A file on the controller that is named does not exist.",

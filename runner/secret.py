@@ -143,6 +143,20 @@ class Redactor:
         return ["\n".join(next(parts) for _ in range(line.count("\n") + 1)) for line in masked]
 
 
+def register_all(value: object, redactor: Redactor) -> None:
+    """Make every text and number in plain data known to `redactor`; truth values and nothing are no secrets."""
+    if isinstance(value, (str, Secret)):
+        redactor.register(value)
+    elif type(value) in _NUMBERS:
+        redactor.register(str(value))
+    elif type(value) is dict:  # Exactly: others may only hold what can be read later, or never.
+        for item in value.values():
+            register_all(item, redactor)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            register_all(item, redactor)
+
+
 def _by_first(forms: Sequence[str]) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     for form in forms:

@@ -11,6 +11,7 @@ import click
 from runner.cli import options
 from runner.cli.files import existing
 from runner.cli.invocation import Invocation
+from runner.cli.keys import GivenKeys, given, keys_from
 from runner.cli.lazy import Entry, LazyGroup
 from runner.cli.tables import table
 from runner.errors import VerificationFailed
@@ -29,6 +30,7 @@ HEADINGS: Final = ("BACKUP", "SERVICE", "KIND", "STATE OF (UTC)", "SIZE", "FROM"
 @options.variables
 @options.output
 @options.passwords
+@given
 @click.pass_obj
 def list_backups(
     invocation: Invocation,
@@ -39,6 +41,7 @@ def list_backups(
     output: options.Output,
     ask_become_pass: bool,
     ask_pass: bool,
+    keys: GivenKeys,
 ) -> None:
     """List the backups in REPOSITORY, a name from the inventory, the oldest first."""
     from runner.backup.catalogue import catalogue, services
@@ -46,10 +49,11 @@ def list_backups(
     from runner.plan import Options
     from runner.wiring.assembly import repository_alone
 
-    wanted = Options(extra_vars=options.extra_variables(extra))
+    opening = keys_from(invocation, keys)
+    wanted = Options(extra_vars=options.extra_variables(extra, opening))
     passwords = passwords_from(invocation, ask_pass, ask_become_pass)
-    carrying = Carrying(invocation, existing("inventory", inventories), wanted, passwords)
-    with repository_alone(repository, carrying.inventory, wanted.extra_vars, invocation.redactor) as opened:
+    carrying = Carrying(invocation, existing("inventory", inventories), wanted, passwords, opening)
+    with repository_alone(repository, carrying.inventory, wanted.extra_vars, opening) as opened:
         found = [catalogue(opened, name) for name in ([service] if service else services(opened))]
     _show([manifest for one in found for manifest in one.backups], output)
     _refuse_damaged(found)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from runner.journal import Journal
     from runner.plan import Options, Plan
     from runner.template import Templar
+    from runner.vault import Keys
     from runner.wiring.assembly import Earlier
     from runner.wiring.watching import Watching
 
@@ -51,13 +52,14 @@ class Carrying:
     invocation: Invocation
     inventories: tuple[Path, ...]
     options: Options
-    passwords: Passwords = Passwords()
+    passwords: Passwords
+    keys: Keys
 
     @cached_property
     def inventory(self) -> Inventory:
         from runner.inventory import load_inventory
 
-        found = load_inventory(self.inventories)
+        found = load_inventory(self.inventories, self.keys)
         defaults = self.passwords.variables()
         hosts = {name: replace(host, variables={**defaults, **host.variables}) for name, host in found.hosts.items()}
         return replace(found, hosts=hosts) if defaults else found
@@ -82,7 +84,7 @@ class Carrying:
         from runner.plan import make_plan
         from runner.wiring.assembly import templar_for
 
-        templar = templar_for(playbook, self.invocation.redactor, check=self.options.check)
+        templar = templar_for(playbook, self.keys, check=self.options.check)
         return make_plan(playbook, self.inventory, self.options, templar), templar
 
     def carry_out(

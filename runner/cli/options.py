@@ -17,6 +17,7 @@ from runner.errors import UsageError
 
 if TYPE_CHECKING:
     from runner.journal import Journal
+    from runner.vault import Keys
     from runner.wiring.watching import Watching
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -151,31 +152,29 @@ def watching(output: Output, verbosity: int, diff: bool) -> Iterator[Watching]:
             os.dup2(events.fileno(), 1)
 
 
-def extra_variables(texts: Sequence[str]) -> dict[str, object]:
+def extra_variables(texts: Sequence[str], keys: Keys) -> dict[str, object]:
     """What all -e together say; a later one wins. UsageError for text that is none of the three forms."""
     merged: dict[str, object] = {}
     for text in texts:
-        merged.update(_variables_of(text))
+        merged.update(_variables_of(text, keys))
     for name in merged:
         if not name.isidentifier():
             raise UsageError(f"-e: '{name}' cannot be the name of a variable", hint=NAME_HINT)
     return merged
 
 
-def _variables_of(text: str) -> Mapping[str, object]:
+def _variables_of(text: str, keys: Keys) -> Mapping[str, object]:
     if text.startswith("@"):
-        return _from_file(Path(text[1:]))
+        return _from_file(Path(text[1:]), keys)
     if text.lstrip().startswith("{"):
         return _from_json(text)
     return dict(_from_pairs(text))
 
 
-def _from_file(path: Path) -> Mapping[str, object]:
+def _from_file(path: Path, keys: Keys) -> Mapping[str, object]:
     if not path.is_file():
         raise UsageError(f"-e: there is no file {path}")
-    from runner.document import load
-
-    data = load(path).data
+    data = keys.load_variables(path).data
     if not isinstance(data, dict):
         raise UsageError(f"-e: {path} does not hold a mapping of names to values")
     return data

@@ -14,6 +14,7 @@ from runner.cli import options
 from runner.cli.carrying import Carrying, passwords_from
 from runner.cli.files import existing
 from runner.cli.invocation import Invocation
+from runner.cli.keys import GivenKeys, given, keys_from
 from runner.errors import Refused, UsageError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 @options.output
 @options.journal
 @options.passwords
+@given
 @options.verbose
 @click.pass_obj
 def resume(
@@ -49,6 +51,7 @@ def resume(
     ask_become_pass: bool,
     ask_pass: bool,
     verbose: int,
+    keys: GivenKeys,
 ) -> int:
     """Go on with a run that was broken off.
 
@@ -57,7 +60,8 @@ def resume(
     again. What was done is not done again; what was cut off, or failed, is.
     """
     inventories = tuple(path.absolute() for path in existing("inventory", inventories))
-    variables = options.extra_variables(extra)
+    opening = keys_from(invocation, keys)
+    variables = options.extra_variables(extra, opening)
     decisions = _decisions(settle)
     passwords = passwords_from(invocation, ask_pass, ask_become_pass)
     with options.opened(journal.absolute() if journal else None) as opened:
@@ -66,7 +70,7 @@ def resume(
         wanted = replace(_options(record, variables), yes=yes, settle=decisions)
         _enter(record)
         started_with = tuple(Path(str(path)) for path in _listed(record.options, "inventories"))
-        carrying = Carrying(invocation, inventories or started_with, wanted, passwords)
+        carrying = Carrying(invocation, inventories or started_with, wanted, passwords, opening)
         (planned,) = carrying.plans(existing("playbook", (Path(record.playbook),)))
 
         from runner.engine.recollect import recollect, refuse_changed_plan

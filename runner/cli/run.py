@@ -10,6 +10,7 @@ from runner.cli import options
 from runner.cli.carrying import Carrying, passwords_from
 from runner.cli.files import existing
 from runner.cli.invocation import Invocation
+from runner.cli.keys import GivenKeys, given, keys_from
 from runner.errors import ExitCode
 
 
@@ -34,6 +35,7 @@ from runner.errors import ExitCode
 @options.output
 @options.journal
 @options.passwords
+@given
 @options.verbose
 @click.pass_obj
 def run(
@@ -53,6 +55,7 @@ def run(
     ask_become_pass: bool,
     ask_pass: bool,
     verbose: int,
+    keys: GivenKeys,
 ) -> int:
     """Check playbooks, then carry them out.
 
@@ -63,17 +66,19 @@ def run(
     existing("inventory", inventories)
     from runner.plan import Options
 
+    opening = keys_from(invocation, keys)
     wanted = Options(
         limit=limit,
         tags=options.split(tags),
         skip_tags=options.split(skip_tags),
-        extra_vars=options.extra_variables(extra),
+        extra_vars=options.extra_variables(extra, opening),
         check=check,
         diff=diff,
         forks=forks,
         yes=yes,
     )
-    carrying = Carrying(invocation, inventories, wanted, passwords_from(invocation, ask_pass, ask_become_pass))
+    passwords = passwords_from(invocation, ask_pass, ask_become_pass)
+    carrying = Carrying(invocation, inventories, wanted, passwords, opening)
     plans = carrying.plans(playbooks)
     with options.opened(journal) as opened, options.watching(output, verbose, diff) as watching:
         for planned in plans:

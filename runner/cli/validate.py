@@ -14,11 +14,13 @@ from runner.cli import options
 from runner.cli.discovery import playbooks_in
 from runner.cli.files import existing
 from runner.cli.invocation import Invocation
+from runner.cli.keys import GivenKeys, given, keys_from
 from runner.errors import ExitCode, InvalidInput, Problem, Severity
 from runner.frozen import frozen
 
 if TYPE_CHECKING:
     from runner.inventory import Inventory
+    from runner.vault import Keys
 
 
 @click.command()
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     help="Text for people, JSON for programs, or SARIF 2.1.0 for code scanning and editors.",
 )
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@given
 @click.pass_obj
 def validate(
     invocation: Invocation,
@@ -39,15 +42,17 @@ def validate(
     inventories: tuple[Path, ...],
     output: Literal["text", "json", "sarif"],
     strict: bool,
+    keys: GivenKeys,
 ) -> ExitCode:
     """Check playbooks without touching any host.
 
     Of a directory every playbook below it is checked. Reports everything that is wrong at once, as
     file:line:column with a hint. With an inventory, hosts, groups, variables and repositories are checked
-    against it too.
+    against it too. Without keys, encrypted values count as known variables of unknown content.
     """
     files = playbooks_in(existing("playbook", playbooks, directories=True))
-    checked = _checked(files, existing("inventory", inventories), strict)
+    opening = keys_from(invocation, keys, required=False)
+    checked = _checked(files, existing("inventory", inventories), strict, opening)
     if output == "text":
         _tell(checked, invocation)
         if checked.errors:
@@ -70,7 +75,7 @@ class Checked:
         return tuple(filter(_is_error, self.problems))
 
 
-def _checked(files: tuple[Path, ...], inventories: Sequence[Path], strict: bool) -> Checked:
+def _checked(files: tuple[Path, ...], inventories: Sequence[Path], strict: bool, keys: Keys) -> Checked:
     """What is wrong with the files; a wrong inventory does not keep the playbooks from being checked."""
     from runner.inventory import load_inventory
     from runner.plan import check_playbook
@@ -78,10 +83,10 @@ def _checked(files: tuple[Path, ...], inventories: Sequence[Path], strict: bool)
     shared: list[Problem] = []
     inventory: Inventory | None = None
     try:
-        inventory = load_inventory(inventories) if inventories else None
+        inventory = load_inventory(inventories, keys) if inventories else None
     except InvalidInput as error:
         shared += error.problems
-    found = {file: check_playbook(file, inventory) for file in files}
+    found = {file: check_playbook(file, inventory, keys) for file in files}
     if strict:
         found = {file: [replace(one, severity=Severity.ERROR) for one in problems] for file, problems in found.items()}
     wrong = {file for file, problems in found.items() if shared or any(map(_is_error, problems))}

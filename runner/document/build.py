@@ -6,10 +6,12 @@ from typing import Final
 
 import yaml
 
-from runner.document.model import Document, Path, TemplateText
+from runner.document.encrypted import TAGS, Encrypted, variable_names
+from runner.document.model import Document, Path, TemplateText, UnsafeText
 from runner.document.scalars import AmbiguousError, plain, quoted
 from runner.errors import Location, Problem
 from runner.rules import Rule
+from runner.suggestions import did_you_mean
 
 PLAIN: Final = "!plain"
 TEXT: Final = "!text"
@@ -21,6 +23,7 @@ MOST_ALIASED: Final = 100_000
 
 _CORE: Final = "tag:yaml.org,2002:"
 _MERGE: Final = "<<"
+_UNSAFE: Final = "!unsafe"
 _UNKNOWN: Final = TemplateText("{{ hostvars }}")
 """Stands for a template that cannot be read: something only a run could know."""
 
@@ -48,6 +51,7 @@ class Builder:
         self._open: set[int] = set()
         self._aliased = 0
         self._inside_alias = 0
+        self._inside_unsafe = 0
 
     def document(self, root: yaml.Node) -> Document | None:
         """The document under `root`; None if it had to be given up."""
@@ -69,7 +73,7 @@ class Builder:
         if isinstance(node, yaml.ScalarNode):
             if self._inside_alias:
                 self._count(node)
-            return self._scalar(node)
+            return self._scalar(node, path)
         return self._collection(node, path)
 
     def _collection(self, node: yaml.Node, path: Path) -> object:
@@ -85,7 +89,10 @@ class Builder:
         self._inside_alias += again
         if self._inside_alias:
             self._count(node)
+        unsafe = node.tag == _UNSAFE
+        self._inside_unsafe += unsafe
         value = self._mapping(node, path) if isinstance(node, yaml.MappingNode) else self._sequence(node, path)
+        self._inside_unsafe -= unsafe
         self._inside_alias -= again
         self._open.discard(id(node))
         return value
@@ -97,7 +104,7 @@ class Builder:
             raise TooMuchError
 
     def _sequence(self, node: yaml.Node, path: Path) -> list[object]:
-        if node.tag not in (SEQUENCE, _CORE + "seq"):
+        if node.tag not in (SEQUENCE, _CORE + "seq", _UNSAFE):
             self._unknown_tag(node)
         return [self._value(item, (*path, index)) for index, item in enumerate(node.value)]
 
@@ -105,7 +112,7 @@ class Builder:
         if _is_braces(node):
             self.note(node, "a value that begins with '{{' must be in quotes", 'write "{{ … }}"')
             return _UNKNOWN
-        if node.tag not in (MAPPING, _CORE + "map"):
+        if node.tag not in (MAPPING, _CORE + "map", _UNSAFE):
             self._unknown_tag(node)
         result: dict[str, object] = {}
         merges: list[yaml.Node] = []
@@ -158,7 +165,7 @@ class Builder:
         if not isinstance(node, yaml.ScalarNode):
             self.note(node, "a key must be text, not a list or a mapping")
             return None
-        value = self._scalar(node)
+        value = self._scalar(node, None)
         if isinstance(value, str):
             return value
         if value is not None or node.value in ("~", "null"):
@@ -167,7 +174,20 @@ class Builder:
             self.note(node, "a key is missing before ':'")
         return None
 
-    def _scalar(self, node: yaml.ScalarNode) -> object:
+    def _scalar(self, node: yaml.ScalarNode, path: Path | None) -> object:
+        """The value of a scalar; `path` is None for a key."""
+        if node.tag in TAGS:
+            return self._encrypted(node, path)
+        value = self._written(node)
+        return UnsafeText(value) if self._inside_unsafe and isinstance(value, str) and path is not None else value
+
+    def _encrypted(self, node: yaml.ScalarNode, path: Path | None) -> str:
+        if path is None:
+            self.note(node, "a key cannot be encrypted", "encrypt the value")
+            return str(node.value)
+        return Encrypted(TAGS[node.tag], node.value, variable_names(path), self._place(node))
+
+    def _written(self, node: yaml.ScalarNode) -> object:
         if node.tag == TEXT:
             return quoted(node.value)
         if node.tag == PLAIN:
@@ -179,6 +199,8 @@ class Builder:
         return self._tagged(node)
 
     def _tagged(self, node: yaml.ScalarNode) -> object:
+        if node.tag == _UNSAFE:
+            return UnsafeText(node.value)
         kind = node.tag.removeprefix(_CORE)
         if kind == "str":
             return quoted(node.value)
@@ -196,9 +218,11 @@ class Builder:
         return float(value) if kind == "float" and isinstance(value, int) else value
 
     def _unknown_tag(self, node: yaml.Node) -> None:
+        if node.tag in TAGS:
+            self.note(node, f"the tag {node.tag} is for encrypted text", "encrypt each value in it")
+            return
         tag = node.tag.replace(_CORE, "!!")
-        hint = "read secrets with lookup('env', …) or lookup('file', …)" if tag == "!vault" else "remove the tag"
-        self.note(node, f"the tag {tag} is not known", hint)
+        self.note(node, f"the tag {tag} is not known", did_you_mean(tag, (*TAGS, _UNSAFE), "remove the tag"))
 
 
 def _is_braces(node: yaml.Node) -> bool:

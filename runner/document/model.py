@@ -21,6 +21,18 @@ class TemplateText(str):
     __slots__ = ()
 
 
+class SecretTemplate(TemplateText):
+    """A template out of an encrypted file: whatever it gives is secret."""
+
+    __slots__ = ()
+
+
+class UnsafeText(str):
+    """Text that is never a template, whatever it holds: Ansible's `!unsafe`."""
+
+    __slots__ = ()
+
+
 @frozen
 class Document:
     """Plain data (None, bool, int, float, str, list, dict with text keys) and where each part was written."""
@@ -29,6 +41,8 @@ class Document:
     places: Mapping[Path, Location]
     key_places: Mapping[Path, Location]
     file: str
+    is_secret: bool = False
+    """Whether the file was encrypted as a whole, so that every value in it is a secret."""
 
     def at(self, path: Path) -> Location:
         """Where the value at `path` begins, or its nearest ancestor that has a place."""
@@ -47,21 +61,26 @@ class Document:
 
 @frozen
 class Examined:
-    """A document with every problem found; `document` is None if the text could not be read at all."""
+    """A document with every problem found; `document` is None if the text could not be read at all.
+
+    `sealed`: the file is encrypted as a whole and nobody gave a key, so that nothing is known of what it holds.
+    """
 
     document: Document | None
     problems: tuple[Problem, ...]
+    sealed: bool = False
 
 
 def holds_template(text: str) -> bool:
     """Whether the text has anything for the template language in it."""
-    return "{" in text and ("{{" in text or "{%" in text or "{#" in text)
+    return "{" in text and ("{{" in text or "{%" in text or "{#" in text) and not isinstance(text, UnsafeText)
 
 
 def trusted(value: object) -> object:
     """A copy of plain data in which text that holds a template counts as written by the user."""
     if isinstance(value, str):
-        return TemplateText(value) if holds_template(value) else value
+        is_plain = holds_template(value) and not isinstance(value, TemplateText)
+        return TemplateText(value) if is_plain else value
     if isinstance(value, Mapping):
         return {key: trusted(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -9,6 +9,7 @@ from typing import Any, Final
 import yaml
 
 from runner.document.build import DEEPEST, MAPPING, PLAIN, SEQUENCE, TEXT, Builder
+from runner.document.encrypted import cipher_of
 from runner.document.model import Document, Examined
 from runner.errors import InvalidInput, Location, Problem
 from runner.rules import Rule
@@ -47,29 +48,38 @@ def load_all(text: str, file: str) -> list[Document]:
 def examine(path: FilePath, shown_as: str | None = None, *, allow_empty: bool = False) -> Examined:
     """As `load`, but gives what could be read together with the problems, so that more can be found.
 
-    With `allow_empty` a file without content is a document whose data is None.
+    With `allow_empty` a file without content is a document whose data is None. What is encrypted as a whole is not
+    opened here (see vault): it is `sealed`.
     """
     file = shown_as or str(path)
+    content = content_of(path, file)
+    if isinstance(content, Problem):
+        return _unreadable(content)
+    if cipher_of(content):
+        return Examined(None, (sealed_problem(file),), sealed=True)
+    return examine_content(content, file, allow_empty=allow_empty)
+
+
+def sealed_problem(file: str) -> Problem:
+    """What there is to say where a file is read for which there is no key."""
+    hint = "give --vault-password-file for Ansible's format, --identity for age"
+    return Problem("the file is encrypted, and no key was given", Location(file, 1, 1), hint, rule=Rule.ENCRYPTED)
+
+
+def content_of(path: FilePath, file: str) -> bytes | Problem:
+    """The bytes of a file that is called `file` in messages, or why there are none."""
+    place = Location(file, 1, 1)
     try:
         if path.is_dir():
-            return _unreadable(
-                Problem(f"{file} is a directory, not a file", Location(file, 1, 1), rule=Rule.UNREADABLE_FILE)
-            )
+            return Problem(f"{file} is a directory, not a file", place, rule=Rule.UNREADABLE_FILE)
         if path.is_file() and path.stat().st_size > LARGEST:
-            return _unreadable(
-                Problem(f"the file is larger than {LARGEST >> 20} MiB", Location(file, 1, 1), rule=Rule.UNREADABLE_FILE)
-            )
-        content = path.read_bytes()
+            return Problem(f"the file is larger than {LARGEST >> 20} MiB", place, rule=Rule.UNREADABLE_FILE)
+        return path.read_bytes()
     except FileNotFoundError:
-        return _unreadable(
-            Problem("there is no such file", Location(file, 1, 1), "check the path", rule=Rule.UNREADABLE_FILE)
-        )
+        return Problem("there is no such file", place, "check the path", rule=Rule.UNREADABLE_FILE)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        return _unreadable(
-            Problem(f"the file cannot be read: {reason}", Location(file, 1, 1), rule=Rule.UNREADABLE_FILE)
-        )
-    return _examine_bytes(content, file, allow_empty)
+        return Problem(f"the file cannot be read: {reason}", place, rule=Rule.UNREADABLE_FILE)
 
 
 def examine_text(text: str, file: str, *, allow_empty: bool = False) -> Examined:
@@ -121,7 +131,8 @@ def _unusable(message: str, place: Location, hint: str = "") -> Examined:
     return _unreadable(Problem(message, place, hint, rule=Rule.UNREADABLE_FILE))
 
 
-def _examine_bytes(content: bytes, file: str, allow_empty: bool) -> Examined:
+def examine_content(content: bytes, file: str, *, allow_empty: bool = False) -> Examined:
+    """As `examine_text`, for bytes that should be UTF-8."""
     try:
         return examine_text(content.decode("utf-8"), file, allow_empty=allow_empty)
     except UnicodeDecodeError as error:

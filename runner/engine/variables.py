@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from runner.document import load
 from runner.engine.state import RunState
 from runner.errors import TaskFailed
 from runner.modules.contract import RunInfo
@@ -99,7 +98,7 @@ class PlayVariables:
 
     def _file(self, path: Path) -> Mapping[str, Any]:
         if path not in self._files:
-            data = load(path).data
+            data = self._templar.keys.load_variables(path).data
             if not isinstance(data, Mapping):
                 raise TaskFailed(f"{path} does not hold variables", hint="write `name: value` lines")
             self._files[path] = data

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from runner.document import Document, examine
+from runner.document import Document
 from runner.document import Path as Inside
 from runner.errors import InvalidInput, Location, Problem, Severity
 from runner.inventory.merge import Gathered, Group, Layer, merged
@@ -15,17 +15,21 @@ from runner.inventory.model import LOCALHOST, Inventory, Source
 from runner.inventory.ranges import expanded
 from runner.rules import Rule
 from runner.schema import inventory_problems, variable_problems
+from runner.secret import Redactor
 from runner.suggestions import did_you_mean
+from runner.vault import Keys
 
 _SUFFIXES = ("", ".yml", ".yaml", ".json")
 
 
-def load_inventory(paths: Sequence[Path]) -> Inventory:
+def load_inventory(paths: Sequence[Path], keys: Keys | None = None) -> Inventory:
     """The inventory in these files, the later ones winning; only localhost if there is none.
+
+    Files that are encrypted as a whole are opened with `keys`; those of variables may stay closed.
 
     Raises InvalidInput with everything that is wrong in all of them.
     """
-    reading = _Reading()
+    reading = _Reading(keys or Keys(Redactor()))
     for path in paths:
         reading.file(path)
     for directory in dict.fromkeys(path.parent for path in paths):
@@ -34,11 +38,13 @@ def load_inventory(paths: Sequence[Path]) -> Inventory:
     if reading.problems:
         raise InvalidInput(sorted(reading.problems, key=lambda problem: problem.location or Location("", 0, 0)))
     shown = ", ".join(str(path) for path in paths) or "the empty inventory"
-    return merged(reading.gathered, shown, tuple(reading.warnings))
+    return replace(merged(reading.gathered, shown, tuple(reading.warnings)), sealed=tuple(reading.sealed))
 
 
 class _Reading:
-    def __init__(self) -> None:
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self.sealed: list[Problem] = []
         self.gathered = Gathered()
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
@@ -50,7 +56,7 @@ class _Reading:
                 Problem(f"{path} is a directory", Location(str(path), 1, 1), hint, rule=Rule.UNREADABLE_FILE)
             )
             return
-        examined = examine(path)
+        examined = self._keys.examine(path)
         document = examined.document
         if document is None:
             self.problems.extend(_perhaps_ini(problem, path) for problem in examined.problems)
@@ -106,8 +112,8 @@ class _Reading:
         self.warnings.append(Problem(message, where, hint, Severity.WARNING, rule=Rule.UNUSED_VARIABLE_FILE))
 
     def _variables(self, file: Path) -> Layer:
-        examined = examine(file, allow_empty=True)
-        self.problems.extend(examined.problems)
+        examined = self._keys.variables(file, allow_empty=True)
+        (self.sealed if examined.sealed else self.problems).extend(examined.problems)
         document = examined.document
         if document is None or document.data is None:
             return {}

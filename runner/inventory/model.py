@@ -48,13 +48,15 @@ class Inventory:
     """`hosts` in order of appearance; `localhost` is always among them. `groups` has the hosts of each, `all` included.
 
     `localhost` belongs to no group, `all` included, unless an inventory file says so.
-    `file` is what it was read from, for messages. `warnings` tell what is odd but not wrong.
+    `file` is what it was read from, for messages. `warnings` tell what is odd but not wrong. `sealed` tells which
+    files of variables are encrypted and could not be opened, so that any variable may exist.
     """
 
     hosts: Mapping[str, InventoryHost]
     groups: Mapping[str, tuple[str, ...]]
     file: str
     warnings: tuple[Problem, ...] = ()
+    sealed: tuple[Problem, ...] = ()
 
     def select(self, pattern: str, limit: str | None = None) -> tuple[str, ...]:
         """The hosts a pattern means, without those that `limit`, a pattern too, leaves out.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path as FilePath
 
-from runner.document import Document, examine
+from runner.document import Document
 from runner.errors import Location, Problem
 from runner.localfiles import is_file
 from runner.plan.facts import PlayFacts
@@ -26,16 +26,18 @@ class VariableFiles:
         self.documents: dict[str, Document] = {}
         self.problems: list[Problem] = []
         self._read: set[FilePath] = set()
+        self._sealed: set[FilePath] = set()
 
     def of(self, facts: PlayFacts) -> FileVariables:
         """The variables of a play's `vars_files`, the later files winning."""
         values = {}
-        complete = True
+        complete = not facts.world.inventory.sealed
         for index, name in enumerate(facts.play.vars_files):
             paths = self._paths(name, facts)
             complete = complete and paths is not None and len(paths) == 1
             for path in paths or ():
                 document = self._document(path, self._place(facts, index), facts)
+                complete = complete and path not in self._sealed
                 data = document.data if document else None
                 if document and isinstance(data, dict):
                     values.update({key: (value, document) for key, value in data.items()})
@@ -66,8 +68,12 @@ class VariableFiles:
             message = f"there is no file of variables {shown}"
             self.problems.append(Problem(message, place, "check the path", rule=Rule.MISSING_FILE))
             return None
-        examined = examine(path)
-        self.problems.extend(examined.problems)
+        keys = facts.world.templar.keys
+        examined = keys.variables(path)
+        if examined.sealed:
+            self._sealed.add(path)
+        if keys.required or not examined.sealed:
+            self.problems.extend(examined.problems)
         document = examined.document
         if document is None:
             return None

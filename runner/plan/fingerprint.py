@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
+from runner.document import Encrypted
 from runner.plan.model import Options
 from runner.template.lazy import names_a_secret
 
@@ -31,4 +32,6 @@ def _without_secrets(value: object) -> object:
             str(key): "***" if names_a_secret(key) and not isinstance(item, (Mapping, list)) else _without_secrets(item)
             for key, item in value.items()
         }
+    if isinstance(value, Encrypted):
+        return "***"  # Encrypted anew for somebody else, it still says the same.
     return [_without_secrets(item) for item in value] if isinstance(value, (list, tuple)) else value

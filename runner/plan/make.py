@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from runner.document import Document, Examined, examine, trusted
+from runner.document import Document, Examined, trusted
 from runner.errors import InvalidInput, Location, Problem, Severity
 from runner.inventory import LOCALHOST, Inventory, load_inventory
 from runner.plan.batches import batches
@@ -16,31 +16,33 @@ from runner.plan.fingerprint import fingerprint
 from runner.plan.model import Options, Plan, PlannedPlay
 from runner.plan.options import option_problems
 from runner.plan.secrets import register_secrets
-from runner.plan.syntax import inventory_syntax_problems
+from runner.plan.syntax import inventory_syntax_problems, value_syntax_problems
 from runner.plan.targets import targets
 from runner.plan.world import World, names_set_by
 from runner.playbook import Library, Play, Playbook, parse
 from runner.secret import Redactor
 from runner.template import Templar
+from runner.vault import Keys
 
 
 def make_plan(playbook: Document | Path, inventory: Inventory, options: Options, templar: Templar) -> Plan:
     """The plan of a run. InvalidInput carries every problem of playbook, files, inventory and options."""
     options = replace(options, extra_vars={name: trusted(value) for name, value in options.extra_vars.items()})
-    examined = Examined(playbook, ()) if isinstance(playbook, Document) else examine(playbook)
+    examined = Examined(playbook, ()) if isinstance(playbook, Document) else templar.keys.examine(playbook)
     made = _Making(examined, inventory, options, templar, Severity.ERROR)
     return made.plan()
 
 
-def check_playbook(path: Path, inventory: Inventory | None) -> list[Problem]:
+def check_playbook(path: Path, inventory: Inventory | None, keys: Keys | None = None) -> list[Problem]:
     """Every problem and warning of a playbook; what depends on hosts only if there is an inventory.
 
     A playbook that works on nothing but localhost needs none. An environment variable that is not set is
-    only a warning: it need not be known where a playbook is checked.
+    only a warning: it need not be known where a playbook is checked. What `keys` leave closed is not known either.
     """
+    keys = keys or Keys(Redactor(), required=False)
     directory = path.parent
-    templar = Templar([directory, directory / "templates", directory / "files"], Redactor())
-    examined = examine(path)
+    templar = Templar([directory, directory / "templates", directory / "files"], keys.redactor, keys)
+    examined = keys.examine(path)
     if inventory is None and _needs_no_inventory(examined.document):
         inventory = load_inventory(())
     return list(_Making(examined, inventory, Options(), templar, Severity.WARNING).problems())
@@ -104,7 +106,10 @@ class _Making:
         )
         register_secrets((document.data, self._options.extra_vars), self._templar.redactor)
         register_secrets([host.variables for host in inventory.hosts.values()], self._templar.redactor)
+        if self._templar.keys.required:
+            self._problems += inventory.sealed
         self._problems += inventory_syntax_problems(inventory, self._templar)
+        self._problems += value_syntax_problems(dict(self._options.extra_vars), None, self._templar)
         for index, play in enumerate(self._playbook.plays):
             hosts = self._hosts(play, index, document) if self._inventory else ()
             self._planned.append(PlannedPlay(play, hosts, batches(hosts, play.serial)))

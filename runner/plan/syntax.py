@@ -38,7 +38,7 @@ def value_syntax_problems(value: object, place: Location | None, templar: Templa
             try:
                 templar.usages(value)
             except TemplateError as error:
-                yield Problem(error.message, place, error.hint, rule=error.rule)
+                yield Problem(error.message, error.place or place, error.hint, rule=error.rule)
     elif isinstance(value, (Mapping, list)):
         for item in value.values() if isinstance(value, Mapping) else value:
             yield from value_syntax_problems(item, place, templar)
@@ -55,4 +55,5 @@ def text_problems(text: Text, templar: Templar) -> Iterator[Problem]:
         message = error.message
         if text.file:
             message = message.removesuffix(f" in line {error.line} of the text")
-        yield Problem(message, text.place(error.line), error.hint, rule=error.rule)
+        place = error.place or text.place(error.line)
+        yield Problem(message, place, error.hint, rule=error.rule)

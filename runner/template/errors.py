@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from runner.errors import TaskFailed
+from runner.errors import Location, TaskFailed
 from runner.rules import Rule
 
 if TYPE_CHECKING:
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 class TemplateError(TaskFailed):
     """A template or an expression is wrong, or cannot be carried out with these variables.
 
-    `line` is where in the template's text, from 1.
+    `line` is where in the template's text, from 1. `place` is there if the text itself knows where it stands.
     """
 
     line: int = field(default=1, kw_only=True)
     rule: Rule = field(default=Rule.TEMPLATE_FAILURE, kw_only=True)
+    place: Location | None = field(default=None, kw_only=True)
 
 
 @dataclass(eq=False)

@@ -6,15 +6,18 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from runner.document import Encrypted, SecretTemplate
 from runner.document.model import holds_template
-from runner.secret import Redactor, Secret
+from runner.rules import Rule
+from runner.secret import Redactor, register_all
 from runner.template.controller import Controller, Programs, no_programs
 from runner.template.errors import TemplateError, shortened
 from runner.template.lazy import HostVariables, Scope, kind_of
 from runner.template.omit import OMIT
 from runner.template.usage import Usage
+from runner.vault import CannotOpen, Keys
 
 if TYPE_CHECKING:
     from runner.template.rendering import Rendering
@@ -34,19 +37,21 @@ class Templar:
 
     `search_path`: where `lookup('file', …)` and `{% include %}` look on the controller, in order.
     Variables are given raw; those that are templates are rendered when they are read. Jinja2 is loaded with the
-    first template: many playbooks have none.
+    first template: many playbooks have none. Encrypted values are opened with `keys`.
     """
 
     def __init__(
         self,
         search_path: Sequence[Path],
         redactor: Redactor,
+        keys: Keys | None = None,
         *,
         programs: Programs = no_programs,
         keeps: bool = False,
     ) -> None:
         """`programs` runs `lookup('pipe', …)`; `keeps`: whether `lookup('password', …)` may write its file."""
         self.redactor = redactor
+        self.keys = keys or Keys(redactor)
         self._controller = Controller(tuple(search_path), programs, keeps)
 
     @cached_property
@@ -64,6 +69,8 @@ class Templar:
 
     def render_text(self, text: str, variables: Mapping[str, object]) -> str:
         """The text of a template, whatever it is made of. Raises UndefinedVariable, TemplateError."""
+        if isinstance(text, Encrypted):
+            return self._opened(text)
         if not holds_template(text):
             return text
         return self._rendering.text(text, self._scope(variables))
@@ -90,6 +97,8 @@ class Templar:
 
     def usages(self, value: object) -> list[Usage]:
         """What each template in plain data uses. Raises TemplateError for one that is wrong."""
+        if isinstance(value, Encrypted):
+            return [Usage(_NOTHING, _NOTHING, _NOTHING, steady=self._is_open(value))]
         if isinstance(value, str):
             return [self._rendering.analyst.template(value)] if holds_template(value) else []
         items = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
@@ -144,8 +153,10 @@ class Templar:
         return variables if isinstance(variables, Scope) else Scope(variables, self._variable, self._note_secret)
 
     def _rendered(self, value: object, scope: Scope) -> object:
+        if isinstance(value, Encrypted):
+            return self._opened(value)
         if isinstance(value, str):
-            return self._rendering.value(value, scope) if holds_template(value) else str(value)
+            return self._noted(value, self._rendering.value(value, scope)) if holds_template(value) else str(value)
         if isinstance(value, Mapping):
             rendered = {key: self._rendered(item, scope) for key, item in value.items()}
             return {key: item for key, item in rendered.items() if item is not OMIT}
@@ -154,13 +165,36 @@ class Templar:
         return value
 
     def _variable(self, text: str, scope: Scope) -> object:
-        return self._rendering.variable(text, scope)
+        if isinstance(text, Encrypted):
+            return self._opened(text)
+        return self._noted(text, self._rendering.variable(text, scope))
+
+    def _opened(self, value: Encrypted) -> str:
+        try:
+            return self.keys.value(value)
+        except CannotOpen as error:
+            place = error.place
+            raise TemplateError(
+                error.message, where=str(place or ""), hint=error.hint, rule=Rule.ENCRYPTED, place=place
+            ) from None
+
+    def _is_open(self, value: Encrypted) -> bool:
+        """Whether its content is known now. TemplateError if there is no key that must be there, or it does not fit."""
+        if self.keys.may_stay_closed(value.cipher):
+            return False
+        self._opened(value)
+        return True
+
+    def _noted(self, text: str, value: object) -> object:
+        if isinstance(text, SecretTemplate):
+            self._note_secret(value)
+        return value
 
     def _note_secret(self, value: object) -> None:
-        if isinstance(value, (str, Secret)):
-            self.redactor.register(value)
-        elif isinstance(value, int) and not isinstance(value, bool):
-            self.redactor.register(str(value))
+        register_all(value, self.redactor)
+
+
+_NOTHING: Final[frozenset[str]] = frozenset()
 
 
 def _condition_hint(value: object) -> str:

@@ -15,7 +15,7 @@ from runner.engine import Done, Engine
 from runner.engine.confirming import refuse_without_answers
 from runner.engine.context import nobody_to_ask
 from runner.engine.prompting import prompted
-from runner.errors import ExitCode
+from runner.errors import ExitCode, InvalidInput
 from runner.events import Event, RunStarted, Warned
 from runner.frozen import frozen
 from runner.hosts.local import open_local
@@ -27,6 +27,7 @@ from runner.plan import Plan
 from runner.repositories.contract import Repository
 from runner.secret import Redactor
 from runner.template import Templar
+from runner.vault import Keys
 from runner.wiring.bus import Bus
 from runner.wiring.git import commit_of
 from runner.wiring.hosts import InventoryHosts
@@ -60,11 +61,11 @@ class Origin:
         return replace(event, options={**event.options, **known})
 
 
-def templar_for(playbook: Path, redactor: Redactor, *, check: bool) -> Templar:
+def templar_for(playbook: Path, keys: Keys, *, check: bool) -> Templar:
     """Templates and files are looked for beside the playbook, then in its templates/ and files/."""
     directory = playbook.parent
     places = [directory, directory / "templates", directory / "files"]
-    return Templar(places, redactor, programs=output_of, keeps=not check)
+    return Templar(places, keys.redactor, keys, programs=output_of, keeps=not check)
 
 
 def carry_out(
@@ -115,11 +116,12 @@ def carry_out(
 
 
 @contextmanager
-def repository_alone(
-    name: str, inventory: Inventory, extra: Mapping[str, object], redactor: Redactor
-) -> Iterator[Repository]:
+def repository_alone(name: str, inventory: Inventory, extra: Mapping[str, object], keys: Keys) -> Iterator[Repository]:
     """A repository of the inventory, opened outside any run. What the inventory says for all hosts counts."""
-    templar = Templar([Path()], redactor)
+    if inventory.sealed:
+        raise InvalidInput(inventory.sealed)
+    redactor = keys.redactor
+    templar = Templar([Path()], redactor, keys)
     variables = {**inventory.hosts[LOCALHOST].variables, **extra}
     with ExitStack() as stack:
         hosts = InventoryHosts(inventory, extra, templar, redactor)
