@@ -21,6 +21,8 @@ _PLACES: Final[Mapping[str, str]] = {
     "apt": "packages.apt:Apt",
     "dnf": "packages.dnf:Dnf",
     "package": "packages.package:Package",
+    "service": "services.service:Service",
+    "systemd": "services.systemd:Systemd",
     "blockinfile": "system.blockinfile:Blockinfile",
     "command": "system.command:CommandModule",
     "copy": "system.copy:Copy",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Reader, Result, Script
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.suggestions import some
@@ -29,7 +29,7 @@ STEP: Final = re.compile(r"^\(\d+/\d+\)\s+(\w+)\s+(\S+)(?:\s+\((.*)\))?", re.MUL
 NOT_FOUND: Final = re.compile(r"^\s*(\S+) \(no such package\)", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ApkArgs:
     name: tuple[str, ...] = ()
     state: State = "present"

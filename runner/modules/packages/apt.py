@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Reader, Script
 from runner.modules.contract import Acting, Change, Diff, Outcome, Reading
 from runner.modules.packages import apt_get, dpkg
@@ -17,7 +17,7 @@ from runner.suggestions import some
 State = Literal["present", "absent", "latest", "build-dep", "fixed"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AptArgs:
     name: tuple[str, ...] = ()
     state: State = "present"
@@ -75,7 +75,7 @@ class AptArgs:
         return wanted and (self.cache_valid_time == 0 or cache.now - cache.updated > self.cache_valid_time)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """One call of apt-get and what it would do; with `empties` it removes packages kept in the cache."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Host, Reader, Result, Script
 from runner.modules.contract import Acting
 
@@ -56,7 +56,7 @@ done
 REFRESHED: Final = 'eval "$(apt-config shell lists Dir::State::lists/d)" && touch "$lists"'
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """One package of a transaction: `kind` is Inst, Remv, Purg or Conf; versions are empty where there is none."""
 
@@ -77,7 +77,7 @@ class Step:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cache:
     """How the lists are: the host's time now, that of the last update (0: never), and whether packages are kept."""
 

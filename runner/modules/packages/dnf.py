@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Host, Reader, Result, Script
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.suggestions import some
@@ -43,7 +43,7 @@ NOT_FOUND: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DnfArgs:
     name: tuple[str, ...] = ()
     state: State = "present"

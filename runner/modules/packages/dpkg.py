@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.hosts.contract import Reader
 from runner.modules.system.paths import ask
 
@@ -21,7 +21,7 @@ WISH: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Package:
     """A package of dpkg's list. `status` is `installed`, `config-files` (removed, not purged), `unpacked` …"""
 
@@ -36,7 +36,7 @@ class Package:
         return self.status == "installed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wish:
     """A package as a task names it: `curl`, `curl:i386`, `curl=7.*`, `curl>=7.88`; wildcards may be in both parts."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
 from runner.errors import TaskFailed
+from runner.frozen import frozen
 from runner.modules.contract import Acting, Change, Module, Outcome, Reading
 from runner.modules.facts.gathering import gather
 from runner.modules.packages.apk import Apk, ApkArgs
@@ -17,7 +17,7 @@ from runner.modules.packages.dnf import Dnf, DnfArgs
 SAME: Final[Mapping[str, str]] = {"apt": "apt", "dnf": "dnf", "dnf4": "dnf", "dnf5": "dnf", "yum": "dnf", "apk": "apk"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PackageArgs:
     name: tuple[str, ...]
     state: Literal["present", "absent", "latest"]
