@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -80,7 +81,8 @@ def reference_problems(seen: Seen, facts: PlayFacts) -> Iterator[Problem]:
         if schema.get("x-repository"):
             yield from _repository_problem(value, place, seen, facts)
         if (kind := schema.get("x-file")) and not seen.args.get("remote_src"):
-            yield from _file_problem(value, str(kind), place, step.search)
+            name = _program(value) if schema.get("x-command-line") else value
+            yield from _file_problem(name, str(kind), place, step.search)
 
 
 def _host_problem(name: str, place: Location | None, facts: PlayFacts) -> Iterator[Problem]:
@@ -105,6 +107,14 @@ def _repository_problem(name: str, place: Location, seen: Seen, facts: PlayFacts
             hint = did_you_mean(name, known, otherwise)
             yield Problem(f"there is no repository '{name}'", place, hint, rule=Rule.UNKNOWN_REPOSITORY)
             return
+
+
+def _program(line: str) -> str:
+    """The first word of a command line; the line itself if it cannot be split, which is reported when it runs."""
+    try:
+        return (shlex.split(line) or [line])[0]
+    except ValueError:
+        return line
 
 
 def _file_problem(name: str, kind: str, place: Location, search: Search) -> Iterator[Problem]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import ClassVar
 
 from runner.errors import TaskFailed
 from runner.frozen import frozen
 from runner.hosts.contract import Command
 from runner.modules.contract import Acting, Change, Outcome, Reading
-from runner.modules.system.execution import Execution, stdin_bytes
+from runner.modules.system.execution import Execution, stdin_bytes, words
 
 
 @frozen
@@ -36,7 +35,7 @@ class CommandModule:
 
 
 def _execution(args: CommandArgs) -> Execution:
-    argv = args.argv if args.argv is not None else _words(args.cmd or "")
+    argv = args.argv if args.argv is not None else words(args.cmd or "")
     if not argv or not argv[0]:
         raise TaskFailed("there is no program to run", hint="give `cmd` or `argv`")
     return Execution(
@@ -47,13 +46,3 @@ def _execution(args: CommandArgs) -> Execution:
         removes=args.removes,
         strip=args.strip_empty_ends,
     )
-
-
-def _words(text: str) -> tuple[str, ...]:
-    try:
-        return tuple(shlex.split(text))
-    except ValueError as error:
-        raise TaskFailed(
-            f"the command cannot be split into words: {error}",
-            hint="close the quote, or give the words as a list in `argv`",
-        ) from error

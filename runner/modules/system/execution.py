@@ -1,7 +1,8 @@
-"""What command and shell have in common: the `creates`/`removes` guard, the run, the result."""
+"""What command, shell, script and raw have in common: the `creates`/`removes` guard, the run, the result."""
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime
 from typing import Final
 
@@ -27,12 +28,12 @@ LAST_LINES: Final = 5
 class Execution:
     """A command as a task describes it; `shown` is the result's `cmd`."""
 
-    what: Command
+    what: Command | Script
     shown: str | list[str]
-    stdin: bytes
-    creates: str | None
-    removes: str | None
-    strip: bool
+    stdin: bytes = b""
+    creates: str | None = None
+    removes: str | None = None
+    strip: bool = False
 
     def preview(self, reader: Reader) -> Change:
         """Unknown, unless `creates` or `removes` decides."""
@@ -100,6 +101,17 @@ def stdin_bytes(text: str | None, newline: bool) -> bytes:
     if text is None:
         return b""
     return (text + ("\n" if newline else "")).encode("utf-8", "surrogateescape")
+
+
+def words(text: str) -> tuple[str, ...]:
+    """A command line as words, quotes respected, nothing expanded; TaskFailed if a quote is not closed."""
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise TaskFailed(
+            f"the command cannot be split into words: {error}",
+            hint="close the quote, or give the words as a list in `argv`",
+        ) from error
 
 
 def _stamp(moment: datetime) -> str:
