@@ -28,6 +28,7 @@ _PLACES: Final[Mapping[str, str]] = {
     "copy": "system.copy:Copy",
     "fetch": "system.fetch:Fetch",
     "file": "system.file:File",
+    "get_url": "system.get_url:GetUrl",
     "lineinfile": "system.lineinfile:Lineinfile",
     "raw": "system.raw:Raw",
     "replace": "system.replace:Replace",

@@ -1,4 +1,4 @@
-"""One HTTP request sent by the curl of a host.
+"""One HTTP request sent by the curl of a host, whose answer comes here or goes into a file there.
 
 Address, headers, credentials and body go to it by file descriptors: everybody on a host can read
 the arguments of a program.
@@ -6,11 +6,11 @@ the arguments of a program.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from runner.frozen import frozen
-from runner.hosts.contract import Host, Result, Script
+from runner.hosts.contract import Host, Reader, Result, Script
 from runner.secret import Secret
 
 NO_CURL: Final = 127
@@ -33,7 +33,11 @@ WRITE_OUT: Final = "\n%{http_code} %{num_redirects} %{time_total} %{url_effectiv
 
 @frozen
 class Request:
-    """`timeout` is in seconds and covers everything. `follow`: go where a redirection leads."""
+    """`timeout` is in seconds and covers everything. `follow`: go where a redirection leads.
+
+    `idle` in the place of `timeout`, for a body of any size: only so long may nothing come. `more` are settings
+    of curl's (made by `setting`) that a tunnel does without; `only_curl`: it cannot.
+    """
 
     url: str
     method: str
@@ -42,10 +46,13 @@ class Request:
     timeout: float
     follow: bool
     validate_certs: bool
-    ca_path: str | None
-    user: str | None
-    password: Secret | None
-    unix_socket: str | None
+    ca_path: str | None = None
+    user: str | None = None
+    password: Secret | None = None
+    unix_socket: str | None = None
+    idle: float | None = None
+    more: tuple[str, ...] = ()
+    only_curl: bool = False
 
 
 @frozen
@@ -61,59 +68,75 @@ class Response:
     seconds: float
 
 
-def send(host: Host, request: Request) -> Response | None:
+def send(reader: Reader, request: Request) -> Response | None:
     """Send a request and wait for the whole answer; None if the host has no curl."""
-    settings = "\n".join(_settings(request)).encode()
-    what = Script(SEND, (str(len(settings)), "body" if request.body is not None else "none"))
-    stdin = settings + (request.body or b"")
-    result = host.query(what, stdin=stdin, timeout=request.timeout + GRACE, check=False)
-    if result.exit_code == NO_CURL:
-        return None
-    return _parsed(request, result)
+    what, stdin = _call(request, ["include"])
+    result = reader.query(what, stdin=stdin, timeout=request.timeout + GRACE, check=False)
+    return None if result.exit_code == NO_CURL else _parsed(request, result, with_body=True)
 
 
-def _settings(request: Request) -> Iterator[str]:
-    yield "silent"
-    yield "show-error"
-    yield "include"
-    yield "globoff"
-    yield _setting("url", request.url)
-    yield _setting("proto", "=http,https")
-    yield _setting("proto-redir", "=http,https")
-    yield _setting("max-time", f"{request.timeout:g}")
-    yield _setting("write-out", WRITE_OUT)
-    yield "head" if request.method == "HEAD" else _setting("request", request.method)
-    yield _setting("header", "Expect:")
-    for name, value in request.headers.items():
-        # To curl, "Name:" means leaving a header out and "Name;" one with nothing in it.
-        yield _setting("header", f"{name}: {value}" if value else f"{name}:")
-    if request.follow:
-        yield "location"
-    if not request.validate_certs:
-        yield "insecure"
-    if request.ca_path:
-        yield _setting("cacert", request.ca_path)
-    if request.unix_socket:
-        yield _setting("unix-socket", request.unix_socket)
-    if request.user is not None:
-        password = request.password.reveal() if request.password else ""
-        yield _setting("user", f"{request.user}:{password}")
+def download(host: Host, request: Request, path: str) -> Response | None:
+    """Write the answer's body to a file of the host, whatever its status; None if the host has no curl."""
+    what, stdin = _call(request, [setting("output", path), setting("dump-header", "-")])
+    result = host.run(what, stdin=stdin, check=False)
+    return None if result.exit_code == NO_CURL else _parsed(request, result, with_body=False)
 
 
-def _setting(name: str, value: str) -> str:
+def setting(name: str, value: str) -> str:
+    """A line of curl's configuration."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     for character, escape in (("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"), ("\v", "\\v")):
         escaped = escaped.replace(character, escape)
     return f'{name} = "{escaped}"'
 
 
-def _parsed(request: Request, result: Result) -> Response:
+def _call(request: Request, where: Sequence[str]) -> tuple[Script, bytes]:
+    settings = "\n".join([*where, *_settings(request)]).encode("utf-8", "surrogateescape")
+    what = Script(SEND, (str(len(settings)), "body" if request.body is not None else "none"))
+    return what, settings + (request.body or b"")
+
+
+def _settings(request: Request) -> Iterator[str]:
+    yield "silent"
+    yield "show-error"
+    yield "globoff"
+    yield setting("url", request.url)
+    yield setting("proto", "=http,https")
+    yield setting("proto-redir", "=http,https")
+    if request.idle is None:
+        yield setting("max-time", f"{request.timeout:g}")
+    else:
+        yield setting("connect-timeout", f"{request.idle:g}")
+        yield setting("speed-limit", "1")
+        yield setting("speed-time", f"{max(1, round(request.idle))}")
+    yield setting("write-out", WRITE_OUT)
+    yield "head" if request.method == "HEAD" else setting("request", request.method)
+    yield setting("header", "Expect:")
+    for name, value in request.headers.items():
+        # To curl, "Name:" means leaving a header out and "Name;" one with nothing in it.
+        yield setting("header", f"{name}: {value}" if value else f"{name}:")
+    if request.follow:
+        yield "location"
+    if not request.validate_certs:
+        yield "insecure"
+    if request.ca_path:
+        yield setting("cacert", request.ca_path)
+    if request.unix_socket:
+        yield setting("unix-socket", request.unix_socket)
+    yield from request.more
+    if request.user is not None:
+        password = request.password.reveal() if request.password else ""
+        yield setting("user", f"{request.user}:{password}")
+
+
+def _parsed(request: Request, result: Result, *, with_body: bool) -> Response:
     text, _, told = result.stdout.rpartition("\n")
     status, redirects, took, url = told.split(" ", 3) if told.count(" ") >= 3 else ("000", "0", "0", request.url)
     if not result.ok or status == "000":
         reason = result.stderr.strip() or f"curl ended with status {result.exit_code}"
         return Response(-1, reason, {}, "", url, int(redirects), float(took))
-    head, body = _last_head(text, int(redirects))
+    # Without bodies between them, every head but the last is of a redirection or a question for credentials.
+    head, body = _last_head(text, int(redirects) if with_body else text.count("HTTP/"))
     first, *lines = head.splitlines()
     headers: dict[str, str] = {}
     for line in lines:

@@ -9,17 +9,22 @@ import base64
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import Final
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
+from typing import BinaryIO, Final, cast
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from runner.errors import TaskFailed
-from runner.hosts.contract import Host, TcpAddress, UnixAddress
+from runner.hosts.contract import Host, Reader, TcpAddress, UnixAddress
 from runner.modules.system.curl import Request, Response
 
 MOST_REDIRECTS: Final = 50
 LARGEST_BODY: Final = 16 * 1024 * 1024
+Receive = Callable[[HTTPResponse], str]
+"""Takes an answer's body, and gives what of it goes into the Response."""
+
 REDIRECTIONS: Final = frozenset({301, 302, 303, 307, 308})
 
 
@@ -31,18 +36,42 @@ class _Attempt:
     redirects: int = 0
 
 
-def send_through(host: Host, request: Request) -> Response:
+def send_through(reader: Reader, request: Request) -> Response:
     """Send a request and wait for the whole answer, like `curl.send`. TaskFailed for what only curl can do."""
+    return _followed(reader, request, _text)
+
+
+def download_through(host: Host, request: Request, path: str) -> Response:
+    """Write the answer's body to a file of the host, like `curl.download`; nothing is written of an error's."""
+
+    def receive(answer: HTTPResponse) -> str:
+        if answer.status != HTTPStatus.OK:
+            return ""
+        host.put(cast(BinaryIO, answer), path)
+        # Reading piece by piece, http.client takes a connection that broke for the end.
+        if answer.length:
+            raise IncompleteRead(b"", answer.length)
+        return ""
+
+    return _followed(host, request, receive)
+
+
+def _followed(reader: Reader, request: Request, receive: Receive) -> Response:
+    if request.only_curl:
+        raise TaskFailed(
+            f"{reader.name} has no curl, and client certificates and ciphers need it",
+            hint="install curl on the host, or leave them out",
+        )
     if request.ca_path is not None:
         raise TaskFailed(
-            f"{host.name} has no curl, and `ca_path` names a file there",
+            f"{reader.name} has no curl, and `ca_path` names a file there",
             hint="install curl on the host, or leave it out",
         )
     begun = time.monotonic()
     attempt = _Attempt(request.url, request.method, request.body)
     while True:
         try:
-            status, reason, headers, body = _once(host, request, attempt, begun + request.timeout)
+            status, reason, headers, body = _once(reader, request, attempt, begun + request.timeout, receive)
         except (OSError, HTTPException) as error:
             said = str(error) or type(error).__name__
             return Response(-1, said, {}, "", attempt.url, attempt.redirects, time.monotonic() - begun)
@@ -54,22 +83,24 @@ def send_through(host: Host, request: Request) -> Response:
         attempt = _redirected(attempt, status, target)
 
 
-def _once(host: Host, request: Request, attempt: _Attempt, deadline: float) -> tuple[int, str, dict[str, str], str]:
+def _once(
+    reader: Reader, request: Request, attempt: _Attempt, deadline: float, receive: Receive
+) -> tuple[int, str, dict[str, str], str]:
     url = urlsplit(attempt.url)
     if url.scheme not in ("http", "https") or url.hostname is None:
         raise TaskFailed(f"{attempt.url} is no http or https address")
     port = url.port or (443 if url.scheme == "https" else 80)
     there = UnixAddress(request.unix_socket) if request.unix_socket else TcpAddress(url.hostname, port)
-    left = deadline - time.monotonic()
+    left = deadline - time.monotonic() if request.idle is None else request.idle
     if left <= 0:
         raise TimeoutError(f"no answer within {request.timeout:g} s")
-    with host.forward(there) as here:
+    with reader.forward(there) as here:
         connection = HTTPConnection(url.hostname, port, timeout=left)
         connection.sock = _connect(here, url, request, left)
         try:
             connection.request(attempt.method, _path(url), attempt.body, _headers(request, attempt))
             answer = connection.getresponse()
-            return answer.status, answer.reason, _received(answer), _text(answer)
+            return answer.status, answer.reason, _received(answer), receive(answer)
         finally:
             connection.close()
 
