@@ -17,6 +17,8 @@ _PLACES: Final[Mapping[str, str]] = {
     "set_fact": "control.set_fact:SetFact",
     "ping": "facts.ping:Ping",
     "setup": "facts.setup:Setup",
+    "group": "accounts.group:GroupModule",
+    "user": "accounts.user:User",
     "apk": "packages.apk:Apk",
     "apt": "packages.apt:Apt",
     "dnf": "packages.dnf:Dnf",

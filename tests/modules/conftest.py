@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,19 @@ def bench(
     """Modules against this machine itself, with its own programs and with those of busybox alone."""
     if request.param == "busybox":
         monkeypatch.setenv("PATH", str(request.getfixturevalue("busybox")))
+    with _bench(target, controller) as bench:
+        yield bench
+
+
+@pytest.fixture
+def own_bench(target: Path, controller: Path) -> Iterator[Bench]:
+    """Modules against this machine with its own programs, for what busybox has no part in."""
+    with _bench(target, controller) as bench:
+        yield bench
+
+
+@contextmanager
+def _bench(target: Path, controller: Path) -> Iterator[Bench]:
     host = open_local("localhost")
     run = RunInfo(id="r1", playbook="site.yml", git_commit="", check=False, diff=True, resumed=False)
     yield Bench(At(host, Templar([controller], Redactor()), controller, run), target)
