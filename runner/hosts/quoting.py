@@ -93,6 +93,15 @@ def program(what: Runnable, env: Mapping[str, str], mark: str) -> str:
     return _member(what, env)
 
 
+def detached(what: Command | Script, stdin: bytes) -> str:
+    """sh text for a shell that reads it from its standard input: runs `what` with `stdin` as its input.
+
+    One compound command: it has been read to its end before it starts.
+    """
+    inner = f"{{\n{_member(what, {})}\n}}"
+    return f"{feed(stdin)} | {inner}\nexit\n" if stdin else f"{inner} </dev/null\nexit\n"
+
+
 def _member(what: Command | Script, env: Mapping[str, str]) -> str:
     prepare = _prepare(what.cwd, {**env, **what.env})
     if isinstance(what, Command):
