@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -18,6 +19,7 @@ from runner.engine.results import Ended
 from runner.engine.step import Stage, Step
 from runner.errors import HostUnreachable, Interrupted, SentraPlayError, TaskFailed
 from runner.events import AttemptFailed, ItemFinished, Status, TaskFinished
+from runner.hosts.detached import DetachedHost
 
 DEFAULT_RETRIES: Final = 3
 DEFAULT_DELAY_SECONDS: Final = 5.0
@@ -36,6 +38,8 @@ class Attempt:
         self._host = host
         self._reader = Reader(stage.around.templar)
         self._check = stage.options.check
+        self._doings = 0
+        self._jobs: list[DetachedHost] = []
         self.no_log = step.keywords.no_log is not None
 
     def run(self, name: str, shared_with: tuple[str, ...] = ()) -> TaskFinished:
@@ -55,6 +59,12 @@ class Attempt:
         elif ended.status in (Status.CHANGED, Status.UNKNOWN) and self._task.notify:
             ended, notified = self._notified(ended)
         return self._finished(ended, notified, name, shared_with, time.monotonic() - started)
+
+    def forget_jobs(self) -> None:
+        """Remove what the task's jobs left on its host, now that their end is recorded. Nobody's end depends on it."""
+        with suppress(SentraPlayError):
+            for job in self._jobs:
+                job.forget()
 
     def _finished(
         self, ended: Ended, notified: tuple[str, ...], name: str, shared_with: tuple[str, ...], seconds: float
@@ -165,20 +175,33 @@ class Attempt:
         if self._host in self._step.doubtful:
             raise Unknown("it is not known in check mode whether this handler is notified")
         doing = self._decided(variables)
-        return self._judged(guarded(doing.once), variables) if self._check else self._tries(doing, variables)
+        return self._judged(guarded(self._once(doing)), variables) if self._check else self._tries(doing, variables)
 
     def _decided(self, variables: Variables) -> Doing:
         args = self._preparer.args(variables)
-        return decide(self._stage, self._step, self._host, args, variables, check=self._check, silent=self.no_log)
+        return decide(
+            self._stage,
+            self._step,
+            self._host,
+            args,
+            variables,
+            check=self._check,
+            silent=self.no_log,
+            keep=self._jobs.append,
+        )
+
+    def _once(self, doing: Doing) -> Callable[[], Ended]:
+        self._doings += 1
+        return partial(doing.once, self._doings)
 
     def _tries(self, doing: Doing, variables: Variables) -> Ended:
         """Until `until` holds, at most 1 + `retries` times (Ansible counts the same way)."""
         if not self._task.until and self._task.retries is None:
-            return self._judged(guarded(doing.once), variables)
+            return self._judged(guarded(self._once(doing)), variables)
         given = self._task.retries
         retries = max(0, DEFAULT_RETRIES if given is None else self._reader.count(given, variables))
         for attempt in range(1, retries + 2):
-            ended = self._judged(guarded(doing.once), variables)
+            ended = self._judged(guarded(self._once(doing)), variables)
             if ended.status is Status.UNREACHABLE:
                 return ended
             ended = replace(ended, result={**ended.result, "attempts": attempt})

@@ -13,6 +13,7 @@ from runner.errors import Interrupted, TaskFailed, TimedOut
 from runner.events import Event, Progress, Warned
 from runner.frozen import frozen
 from runner.hosts.contract import Host, Hosts
+from runner.hosts.detached import DetachedHost, Job
 from runner.modules.contract import RunInfo
 from runner.playbook import Search
 from runner.repositories.contract import Repositories
@@ -72,6 +73,11 @@ class Context:
     @property
     def host(self) -> Host:
         return self._host
+
+    def detach(self, job: Job) -> DetachedHost:
+        """From now on what runs on the host runs as this job."""
+        self._host = detached = DetachedHost(self._host, job, self.sleep)
+        return detached
 
     @property
     def repositories(self) -> Repositories:

@@ -124,6 +124,7 @@ def _one(
         stage.chronicle.tell(TaskInterrupted(step.path, host, name, at=stage.around.clock()))
         raise
     stage.chronicle.tell(end, no_log=attempt.no_log)
+    attempt.forget_jobs()
     return end
 
 

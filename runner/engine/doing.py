@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -14,14 +15,20 @@ from runner.engine.keywords import search
 from runner.engine.lines import Lines
 from runner.engine.results import Ended
 from runner.engine.step import Stage, Step
+from runner.errors import TaskFailed
 from runner.events import OutputLine
 from runner.frozen import frozen
 from runner.hosts.contract import Become, Host
+from runner.hosts.detached import DetachedHost, Job, StartedJob
 from runner.modules.contract import Module
 from runner.secret import Secret, reveal
 
 DEFAULT_TIMEOUT_SECONDS: Final = 3600.0
 """How long a task without `timeout` (or with 0) may take on a host, per attempt and item."""
+
+DEFAULT_POLL_SECONDS: Final = 15.0
+JOB_GRACE_SECONDS: Final = 120.0
+"""How much longer than a job itself the task may take to learn of its end: its host may be out of reach."""
 
 Variables = Mapping[str, Any]
 
@@ -44,16 +51,22 @@ class Doing:
     become: Become | None
     environment: Mapping[str, str]
     delegates_facts: bool = False
+    job: Job | None = None
+    keep: Callable[[DetachedHost], None] = lambda _: None
 
-    def once(self) -> Ended:
-        """Preview or apply; raises what the module raises."""
+    def once(self, number: int = 0) -> Ended:
+        """Preview or apply; raises what the module raises.
+
+        `number` tells one doing of the task on its host from another: a job is found again by it. `keep` is handed the
+        host of a job, whose traces may be removed only once its end is recorded.
+        """
         lines = Lines(self.stage.redactor, self._line)
         try:
-            return self._done(time.monotonic() + self.timeout, lines)
+            return self._done(time.monotonic() + self.timeout, lines, number)
         finally:
             lines.flush()
 
-    def _done(self, deadline: float, lines: Lines) -> Ended:
+    def _done(self, deadline: float, lines: Lines, number: int) -> Ended:
         context = Context(
             self.stage.around,
             host=self._view(deadline, lines),
@@ -67,9 +80,22 @@ class Doing:
         )
         if self.check:
             ended = results.previewed(self.module.preview(context, self.args), self.diff)
-        else:
+        elif self.job is None:
             ended = results.acted(self.module.apply(context, self.args), self.diff)
+        else:
+            ended = self._as_job(context, replace(self.job, id=f"{self.job.id}-{number}"))
         return results.delegated(ended, self.target) if self.delegates_facts else ended
+
+    def _as_job(self, context: Context, job: Job) -> Ended:
+        host = context.detach(job)
+        self.keep(host)
+        try:
+            ended = results.acted(self.module.apply(context, self.args), self.diff)
+        except StartedJob as started:
+            return results.of_started_job(started.job, started.place)
+        except TaskFailed as error:
+            raise replace(error, data={**error.data, **results.of_job(job.id, host.place)}) from error
+        return replace(ended, result={**ended.result, **results.of_job(job.id, host.place)}) if host.place else ended
 
     def _view(self, deadline: float, lines: Lines) -> Host:
         return self.stage.around.hosts.get(self.target).view(
@@ -84,10 +110,22 @@ class Doing:
         around.watch(OutputLine(self.step.path, self.host, stream, text, at=around.clock()))
 
 
-def decide(stage: Stage, step: Step, host: str, args: Any, variables: Variables, *, check: bool, silent: bool) -> Doing:
+def decide(
+    stage: Stage,
+    step: Step,
+    host: str,
+    args: Any,
+    variables: Variables,
+    *,
+    check: bool,
+    silent: bool,
+    keep: Callable[[DetachedHost], None],
+) -> Doing:
     """Read every keyword that says how the task is to be done on `host`."""
     reader, keywords = Reader(stage.around.templar), step.keywords
     target = reader.text(keywords.delegate_to, variables, default=host)
+    job = _job(stage, step, host, reader, variables)
+    timeout = reader.seconds(keywords.timeout, variables, 0.0) or DEFAULT_TIMEOUT_SECONDS
     return Doing(
         stage=stage,
         step=step,
@@ -99,11 +137,22 @@ def decide(stage: Stage, step: Step, host: str, args: Any, variables: Variables,
         check=check,
         diff=reader.flag(keywords.diff, variables, default=stage.options.diff),
         silent=silent,
-        timeout=reader.seconds(keywords.timeout, variables, 0.0) or DEFAULT_TIMEOUT_SECONDS,
+        timeout=job.limit + JOB_GRACE_SECONDS if job else timeout,
         become=_become(stage, step, reader, target, host, variables),
         environment=_environment(step, reader, variables),
         delegates_facts=target != host and reader.flag(keywords.delegate_facts, variables),
+        job=job,
+        keep=keep,
     )
+
+
+def _job(stage: Stage, step: Step, host: str, reader: Reader, variables: Variables) -> Job | None:
+    """The job that `async` makes of the task: its id is the same whenever this run does the task on this host."""
+    limit = reader.seconds(step.task.async_, variables, 0.0)
+    if not limit:
+        return None
+    name = hashlib.sha256(f"{step.path} {host}".encode()).hexdigest()[:12]
+    return Job(f"{stage.run.id}-{name}", limit, reader.seconds(step.task.poll, variables, DEFAULT_POLL_SECONDS))
 
 
 def _become(stage: Stage, step: Step, reader: Reader, target: str, host: str, variables: Variables) -> Become | None:

@@ -64,6 +64,16 @@ def previewed(change: Change, show_diff: bool) -> Ended:
     )
 
 
+def of_job(job: str, place: str) -> dict[str, Any]:
+    """What Ansible tells of a job besides its result."""
+    return {"ansible_job_id": job, "results_file": place, "started": True, "finished": True}
+
+
+def of_started_job(job: str, place: str) -> Ended:
+    """The end of a task whose job goes on alone."""
+    return Ended(Status.CHANGED, {"changed": True, "failed": False, **of_job(job, place), "finished": False})
+
+
 def unknown(error: SentraPlayError) -> Ended:
     """In check mode, it depends on something that is not known."""
     return Ended(Status.UNKNOWN, {}, message=error.message, hint=error.hint, partial=True)

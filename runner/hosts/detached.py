@@ -5,19 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
-from typing import BinaryIO, Final
+from functools import partial
+from typing import BinaryIO, Final, TypeVar
 
-from runner.errors import HostUnreachable, Interrupted, SentraPlayError, TaskFailed
+from runner.errors import ConnectionLost, HostUnreachable, Interrupted, SentraPlayError, TaskFailed
 from runner.frozen import frozen
 from runner.hosts import jobs, quoting
 from runner.hosts.contract import (
     Become,
+    Command,
     FileStat,
     Host,
     OutputSink,
     Pipeline,
     Result,
     Runnable,
+    Script,
     Stream,
     TcpAddress,
     UnixAddress,
@@ -25,6 +28,8 @@ from runner.hosts.contract import (
 from runner.hosts.jobs import Stage, State
 from runner.hosts.shell import name_of
 from runner.hosts.stream import failed
+
+T = TypeVar("T")
 
 AGAIN_SECONDS: Final = 5.0
 """At least so long between two tries to reach a host whose link is gone."""
@@ -61,38 +66,43 @@ class DetachedHost:
         self._job = job
         self._wait = wait
         self.place = ""
+        self._was_linked = False
 
     def run(self, what: Runnable, *, stdin: bytes = b"", timeout: float | None = None, check: bool = True) -> Result:
         """Run it as the job. Raises StartedJob if nobody is to wait for it; else like the contract."""
         if isinstance(what, Pipeline):
             raise TaskFailed("a pipeline cannot be a job", hint="leave `async` out")
         started = time.monotonic()
-        jobs.start(self._host, self._job.id, what, stdin, self._job.limit)
-        self.place = jobs.where(self._host, self._job.id)
-        if not self._job.poll:
-            raise StartedJob(self._job.id, self.place)
         try:
-            state = self._ended()
+            status, output, errors = self._done(what, stdin)
         except Interrupted:
             self._end()
             raise
-        output, errors = jobs.output(self._host, self._job.id)
-        seconds = time.monotonic() - started
-        result = Result(quoting.shown(what), state.status, output, errors, seconds, (state.status,))
+        result = Result(quoting.shown(what), status, output, errors, time.monotonic() - started, (status,))
         if check and not result.ok:
             raise failed(self.name, name_of(what), result)
         return result
 
+    def _done(self, what: Command | Script, stdin: bytes) -> tuple[int, str, str]:
+        """The job's status and outputs, once it has ended."""
+        self._insist(partial(jobs.start, self._host, self._job.id, what, stdin, self._job.limit))
+        place = self._insist(lambda: jobs.where(self._host, self._job.id))
+        if not self._job.poll:
+            raise StartedJob(self._job.id, place)
+        self.place = place
+        state = self._ended()
+        return (state.status, *self._insist(lambda: jobs.output(self._host, self._job.id)))
+
     def forget(self) -> None:
-        """Remove what the job left on its host: for when its end is recorded. Does nothing if there was no job."""
+        """Remove what the job left on its host, now that its end is recorded; nothing if nobody waited for it."""
         if self.place:
             jobs.remove(self._host, self._job.id)
 
     def _ended(self) -> State:
         while True:
-            state, pause = self._look()
-            if state is None or state.stage is Stage.RUNNING:
-                self._wait(pause)
+            state = self._insist(lambda: jobs.look(self._host, self._job.id))
+            if state.stage is Stage.RUNNING:
+                self._wait(self._job.poll)
             elif state.stage is Stage.ENDED:
                 return state
             elif state.stage is Stage.LATE:
@@ -104,12 +114,19 @@ class DetachedHost:
             else:
                 raise jobs.lost(self._job.id)
 
-    def _look(self) -> tuple[State | None, float]:
-        """How the job stands, nothing if the host cannot be asked now; and how long to wait before the next look."""
-        try:
-            return jobs.look(self._host, self._job.id), self._job.poll
-        except HostUnreachable:
-            return None, max(self._job.poll, AGAIN_SECONDS)
+    def _insist(self, action: Callable[[], T]) -> T:
+        """Do it again and again while the link, which was there once, is gone. Every action here may be repeated."""
+        while True:
+            try:
+                done = action()
+            except HostUnreachable as error:
+                self._was_linked = self._was_linked or isinstance(error, ConnectionLost)
+                if not self._was_linked:
+                    raise
+                self._wait(max(self._job.poll, AGAIN_SECONDS))
+            else:
+                self._was_linked = True
+                return done
 
     def _end(self) -> None:
         with suppress(SentraPlayError):
@@ -117,7 +134,7 @@ class DetachedHost:
             deadline = time.monotonic() + DYING_SECONDS
             while jobs.look(self._host, self._job.id).stage is Stage.RUNNING and time.monotonic() < deadline:
                 time.sleep(0.1)
-            self.forget()
+            jobs.remove(self._host, self._job.id)
 
     @property
     def name(self) -> str:

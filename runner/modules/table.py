@@ -26,6 +26,7 @@ _PLACES: Final[Mapping[str, str]] = {
     "service": "services.service:Service",
     "systemd": "services.systemd:Systemd",
     "blockinfile": "system.blockinfile:Blockinfile",
+    "async_status": "system.async_status:AsyncStatus",
     "command": "system.command:CommandModule",
     "copy": "system.copy:Copy",
     "fetch": "system.fetch:Fetch",

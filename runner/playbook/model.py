@@ -85,6 +85,8 @@ class Task:
     failed_when: tuple[str | bool, ...] | None = None
     notify: tuple[str, ...] = ()
     listen: tuple[str, ...] = ()
+    async_: object = None
+    poll: object = None
     confirm: str | None = None
     resume: CutOff = "again"
 

@@ -112,6 +112,8 @@ class _Reading:
             failed_when=_conditions(task.get("failed_when")),
             notify=_strings(task.get("notify")),
             listen=_strings(task.get("listen")),
+            async_=task.get("async"),
+            poll=task.get("poll"),
             confirm=task.get("confirm"),
             resume=task.get("resume", "again"),
         )

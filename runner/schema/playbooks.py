@@ -28,7 +28,6 @@ UNSUPPORTED: Final[Mapping[str, str]] = {
         ("with_items", "with_list", "with_dict", "with_fileglob", "with_sequence", "with_together", "with_nested"),
         'use loop: with_items is `loop`, with_dict is `loop: "{{ things | dict2items }}"`',
     ),
-    **dict.fromkeys(("async", "poll"), "long tasks just run; bound them with timeout"),
     **dict.fromkeys(("sudo", "sudo_user"), "use become and become_user"),
     "become_method": "leave it out: sudo is the only way",
     "become_flags": "leave it out",
@@ -176,6 +175,10 @@ class _Walk:
                 self._at(Rule.MODULE_COUNT, path, f"the {kind} names no module", hint)
         for module in modules:
             self._arguments(task, module, path)
+            if task.get("async") and not module_schema(module).get("x-async"):
+                able = listed(sorted(name for name in module_names() if module_schema(name).get("x-async")))
+                hint = f"{able} can; leave `async` out, and bound the task with `timeout`"
+                self._on(Rule.UNSUPPORTED, (*path, "async"), f"'{module}' cannot be a job of its own", hint)
             self._refused_keywords(task, module, path)
 
     def _refused_keywords(self, task: dict[str, object], module: str, path: Path) -> None:
