@@ -53,6 +53,12 @@ def _backups() -> click.Command:
     return backups
 
 
+def _vault() -> click.Command:
+    from runner.cli.vault import vault
+
+    return vault
+
+
 def _demo() -> click.Command:
     from runner.cli.demo import demo
 
@@ -70,6 +76,7 @@ def application() -> click.Group:
             "validate": Entry("Check playbooks without touching any host.", _validate),
             "doc": Entry("Show the modules, one module in full, or what a kind of problem means.", _doc),
             "backups": Entry("List the backups of a repository.", _backups),
+            "vault": Entry("Encrypt, look at, edit and rekey values and files.", _vault),
             "demo": Entry("Watch a throw-away service be lost and recovered.", _demo),
         },
     )

@@ -85,13 +85,8 @@ def content_of(path: FilePath, file: str) -> bytes | Problem:
 def examine_text(text: str, file: str, *, allow_empty: bool = False) -> Examined:
     """As `load_text`, but gives what could be read together with the problems."""
     text = text.removeprefix("\ufeff")
-    if forbidden := _FORBIDDEN.search(text):
-        return _unreadable(_forbidden_character(text, forbidden, file))
     try:
-        _refuse_depth(text, file)
-        root = _Loader(text).get_single_node()
-    except yaml.YAMLError as error:
-        return _unreadable(_syntax_problem(error, text, file))
+        root = composed(text, file)
     except InvalidInput as error:
         return _unreadable(*error.problems)
     if root is None or (isinstance(root, yaml.ScalarNode) and root.tag == PLAIN and root.value == ""):
@@ -114,6 +109,18 @@ def _parts(text: str, file: str) -> list[str]:
     lines = text.splitlines(keepends=True)
     ends = [start - 1 for start in starts[1:]] + [len(lines)]
     return ["\n" * (start - 1) + "".join(lines[start - 1 : end]) for start, end in zip(starts, ends, strict=True)]
+
+
+def composed(text: str, file: str) -> yaml.Node | None:
+    """The nodes of a YAML text that can be read, with their marks; None if it is empty. InvalidInput if it cannot."""
+    if forbidden := _FORBIDDEN.search(text):
+        raise InvalidInput([_forbidden_character(text, forbidden, file)])
+    try:
+        _refuse_depth(text, file)
+        root: yaml.Node | None = _Loader(text).get_single_node()
+    except yaml.YAMLError as error:
+        raise InvalidInput([_syntax_problem(error, text, file)]) from None
+    return root
 
 
 def _whole(examined: Examined) -> Document:

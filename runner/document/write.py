@@ -56,6 +56,12 @@ def _reads_otherwise(text: str) -> bool:
         return True
 
 
+def in_quotes(text: str) -> str:
+    """Text in double quotes, on one line."""
+    written: str = yaml.dump(text, Dumper=yaml.CSafeDumper, default_style='"', width=2**31 - 1, allow_unicode=True)
+    return written.removesuffix("\n")
+
+
 def _plain(value: object) -> object:
     if isinstance(value, str):
         return str(value)

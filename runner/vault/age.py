@@ -20,7 +20,7 @@ _VERSION: Final = 1
 
 def seal(data: bytes, recipients: Iterable[str]) -> str:
     """`data` encrypted as text. Each recipient is age1…, ssh-ed25519 … or ssh-rsa …; UsageError for any other."""
-    wanted = [_recipient(text) for text in recipients]
+    wanted = [recipient(text) for text in recipients]
     sealed: bytes = _pyrage().encrypt(data, wanted, armored=True)
     return sealed.decode("ascii")
 
@@ -72,14 +72,16 @@ def identity_from(text: bytes) -> Any:
         raise ValueError(str(error)) from None
 
 
-def _recipient(text: str) -> Any:
+def recipient(text: str) -> Any:
+    """A recipient of pyrage's; UsageError for text that is none, which may be a private key and so is not repeated."""
     pyrage = _pyrage()
     kind = pyrage.ssh if text.startswith("ssh-") else pyrage.x25519
     try:
         return kind.Recipient.from_str(text)
     except pyrage.RecipientError:
-        hint = "a recipient is age1…, ssh-ed25519 … or ssh-rsa …; private keys are no recipients"
-        raise UsageError(f"'{text[:24]}…' is no recipient", hint=hint) from None
+        shown = f"'{text[:24]}…'" if text.startswith(("age1", "ssh-")) else "what was given"
+        hint = "a recipient is age1…, ssh-ed25519 … or ssh-rsa …, and never a private key"
+        raise UsageError(f"{shown} is no recipient", hint=hint) from None
 
 
 def _content(opened: bytes) -> dict[str, object]:

@@ -23,7 +23,7 @@ from runner.document import (
 from runner.errors import InvalidInput, Location, Problem
 from runner.rules import Rule
 from runner.secret import Redactor, register_all
-from runner.vault.age import open_age, open_value
+from runner.vault.age import name_in, open_age, open_value
 from runner.vault.errors import CannotOpen, NoKey
 from runner.vault.identities import IdentityFiles
 from runner.vault.passwords import VaultPassword, open_ansible
@@ -73,9 +73,16 @@ class Keys:
                 except CannotOpen as error:
                     colon = "" if isinstance(error, NoKey) else ":"
                     message = f"'{value.name}'{colon} {error.message}"
-                    raise replace(error, message=message, place=value.place) from None
+                    raise replace(error, message=message, where=str(value.place), place=value.place) from None
                 self.redactor.register(self._opened[known])
             return self._opened[known]
+
+    def name_of(self, value: Encrypted) -> str:
+        """The name an encrypted value is bound to; in Ansible's format it is bound to none, so it is its variable's."""
+        if value.cipher is Cipher.ANSIBLE:
+            return value.name
+        self._refuse_without(value.cipher)
+        return name_in(value.ciphertext, self._identities.all)
 
     def _value(self, value: Encrypted) -> str:
         self._refuse_without(value.cipher)
