@@ -23,6 +23,7 @@ _PLACES: Final[Mapping[str, str]] = {
     "apt": "packages.apt:Apt",
     "dnf": "packages.dnf:Dnf",
     "package": "packages.package:Package",
+    "cron": "machine.cron:Cron",
     "service": "services.service:Service",
     "systemd": "services.systemd:Systemd",
     "blockinfile": "system.blockinfile:Blockinfile",
