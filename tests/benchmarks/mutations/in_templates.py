@@ -54,12 +54,8 @@ def undefined_behind_a_variable(source: Source) -> Iterator[Change]:
         read = " ".join(_text(source, scalar) for scalar in _certain_templates(source, play))
         for pair in pairs_of(variables.value) if variables else ():
             found = NAME.search(_text(source, pair.value)) if pair.scalar else None
-            if (
-                found
-                and not _GUARD.search(pair.scalar or "")
-                and f"{{{{ {pair.key} " in read
-                and found[1] not in _WORDS
-            ):
+            certain = found and not _GUARD.search(pair.scalar or "") and f"{{{{ {pair.key} " in read
+            if found and certain and found[1] not in _WORDS:
                 at = pair.value_start + found.end(1)
                 yield Change(source.replaced(at, at, "_q"))
 
@@ -161,22 +157,13 @@ def read_before_it_is_registered(source: Source) -> Iterator[Change]:
     """Two tasks of a list change places."""
     for entry in source.tasks:
         register = entry.get("register")
-        readers = _read_by(register, source, entry) if register else []
+        readers = _read_by(register, source, entry) if register and not entry.is_flow else []
         for reader in readers[:1]:
-            if (
-                reader.outer == entry.outer
-                and not entry.is_flow
-                and reader.node.start_mark.index > entry.node.end_mark.index - 1
-            ):
-                first, second = _lines(source, entry), _lines(source, reader)
+            (first, middle), (second, last) = _lines(source, entry), _lines(source, reader)
+            if middle <= second:
                 text = source.text
-                yield Change(
-                    text[: first[0]]
-                    + text[second[0] : second[1]]
-                    + text[first[1] : second[0]]
-                    + text[first[0] : first[1]]
-                    + text[second[1] :]
-                )
+                parts = (text[:first], text[second:last], text[middle:second], text[first:middle], text[last:])
+                yield Change("".join(parts))
 
 
 def _read_by(register: Pair, source: Source, own: Entry) -> list[Entry]:

@@ -135,8 +135,7 @@ def _with(source: Source, pair: Pair, value: str) -> str:
     """The text with another value for a key."""
     block = isinstance(pair.value, yaml.CollectionNode) and not pair.value.flow_style
     literal = pair.style in ("|", ">")
-    end = source.line_start(pair.value_end) if block else pair.value_end
-    return source.replaced(pair.value_start, end, value + "\n" * (block or literal))
+    return source.replaced(pair.value_start, source.end_of(pair.value), value + "\n" * (block or literal))
 
 
 KINDS: Final[Mapping[str, Breaking]] = {

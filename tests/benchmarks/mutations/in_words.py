@@ -11,9 +11,9 @@ from runner.schema import keyword_schema, module_names, module_schema
 from tests.benchmarks.mutations.mutant import Breaking, Change
 from tests.benchmarks.mutations.source import Entry, Kind, Pair, Source, swapped
 
-_KEYWORDS: Final = frozenset().union(
-    *(keyword_schema(kind)["properties"] for kind in ("play", "block", "task", "handler"))
-)
+_KINDS: Final[tuple[Kind, ...]] = ("play", "block", "task", "handler")
+_KEYWORDS: Final = frozenset().union(*(keyword_schema(kind)["properties"] for kind in _KINDS))
+
 _WORDS: Final = _KEYWORDS | module_names()
 _TAKES_ANY_NAME: Final = frozenset({"set_fact"})
 
@@ -50,7 +50,7 @@ def missing_argument(source: Source) -> Iterator[Change]:
 
 def keyword_among_arguments(source: Source) -> Iterator[Change]:
     for entry, pair, schema in _arguments(source):
-        if pair is entry.arguments[-1] and source.is_first_on_line(pair.start) and "become" not in schema["properties"]:
+        if pair == entry.arguments[-1] and source.is_first_on_line(pair.start) and "become" not in schema["properties"]:
             yield Change(_line_before(source, pair, "become: true"))
 
 
@@ -106,23 +106,21 @@ def rescue_without_block(source: Source) -> Iterator[Change]:
 def text_instead_of_a_task(source: Source) -> Iterator[Change]:
     for entry in source.tasks:
         if not entry.is_flow:
-            end = source.line_start(entry.node.end_mark.index)
-            yield Change(source.replaced(entry.node.start_mark.index, end, "just some words\n"))
+            yield Change(source.replaced(entry.node.start_mark.index, source.end_of(entry.node), "just some words\n"))
 
 
 def text_instead_of_tasks(source: Source) -> Iterator[Change]:
     for entry in source.of_kind("play", "block"):
         for pair in entry.pairs:
             if isinstance(pair.value, yaml.SequenceNode) and pair.key in ("tasks", "handlers", "rescue"):
-                end = source.line_start(pair.value_end)
-                yield Change(source.replaced(pair.value_start, end, "nothing\n"))
+                yield Change(source.replaced(pair.value_start, source.end_of(pair.value), "nothing\n"))
 
 
 def text_instead_of_arguments(source: Source) -> Iterator[Change]:
     for entry in source.tasks:
         module = entry.module
         if module and isinstance(module.value, yaml.MappingNode) and not module_schema(module.key).get("x-free-form"):
-            end = module.value_end if module.value.flow_style else source.line_start(module.value_end)
+            end = source.end_of(module.value)
             yield Change(source.replaced(module.value_start, end, "words" + "\n" * (not module.value.flow_style)))
 
 

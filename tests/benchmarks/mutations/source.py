@@ -102,12 +102,17 @@ class Source:
         """Whether only spaces stand before it on its line."""
         return not self.text[self.line_start(index) : index].strip(" ")
 
+    def end_of(self, node: yaml.Node) -> int:
+        """Where a value ends: the end of its last line, if it is a block of lines."""
+        end = int(node.end_mark.index)
+        in_lines = isinstance(node, yaml.CollectionNode) and not node.flow_style
+        return self.line_start(end) if in_lines else end
+
     def without(self, pair: Pair) -> str:
         """The text without a key and its value, whole lines; the key must be the first on its line."""
-        end = self.line_start(pair.value_end) if self.text[pair.value_end - 1 : pair.value_end] == "\n" else None
-        if end is None:
-            after = self.text.find("\n", pair.value_end)
-            end = after + 1 if after >= 0 else len(self.text)
+        end = self.end_of(pair.value)
+        if self.text[end - 1 : end] != "\n":
+            end = self.text.find("\n", end) + 1 or len(self.text)
         return self.replaced(self.line_start(pair.start), end, "")
 
 
