@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from runner.errors import Problem
+from runner.plan.conditions import condition_problems
 from runner.plan.facts import PlayFacts
 from runner.plan.files import VariableFiles, template_texts
+from runner.plan.naming import naming_problems
 from runner.plan.references import handler_problems, reference_problems, repository_problems
 from runner.plan.syntax import syntax_problems, text_problems
 from runner.plan.texts import Text
-from runner.plan.tree import levels_of_play, steps
+from runner.plan.tree import Step, levels_of_play
 from runner.plan.undefined import connection_problems, undefined_problems
 from runner.plan.values import Rendering, value_problems_of
 from runner.plan.world import World
@@ -18,11 +20,13 @@ from runner.playbook import Play
 
 
 def play_problems(
-    world: World, play: Play, index: int, hosts: tuple[str, ...], files: VariableFiles
+    world: World, play: Play, index: int, hosts: tuple[str, ...], found: Sequence[Step], files: VariableFiles
 ) -> Iterator[Problem]:
-    """What is wrong with a play whose structure is right, as far as it can be known; `hosts` are those it works on."""
+    """What is wrong with a play whose structure is right, as far as it can be known.
+
+    `hosts` are those it works on, `found` are its tasks.
+    """
     levels = levels_of_play(world.document, index)
-    found = steps(play, world.document, index)
     facts = PlayFacts(world, play, index, hosts, files.of(PlayFacts(world, play, index, hosts)))
     yield from syntax_problems(levels, found, world.templar)
     yield from handler_problems(facts, found)
@@ -39,3 +43,5 @@ def play_problems(
                 yield from text_problems(text, world.templar)
     yield from rendering.failures
     yield from undefined_problems(facts, levels, found, contents)
+    yield from naming_problems(facts, found, contents)
+    yield from condition_problems(facts, found)

@@ -83,7 +83,20 @@ class PlayFacts(PlayVariables):
         own = step.own_vars if step else {}
         way = _Way(host, own, self.passing(step), simple=not own)
         names = usage.names if only is None else usage.names & only
-        return _joined([self._reach_of(name, usage, way) for name in names])
+        found = _joined([self._reach_of(name, usage, way) for name in names])
+        if step and (late := self.too_late(found.names, step, host)):
+            way = replace(way, passing=way.passing - late)
+            found = _joined([self._reach_of(name, usage, way) for name in names])
+        return found
+
+    def too_late(self, names: frozenset[str], step: Step, host: str) -> frozenset[str]:
+        """Those of the names that only the run sets, and not before the task is due on the host."""
+        setters = self.world.setters
+        return frozenset(
+            name
+            for name in names & self.world.set_by_run & self._passing - step.loop_variables
+            if setters.too_late(name, step, host)
+        )
 
     def _is_uniform(self, name: str) -> bool:
         """Whether all hosts of the play see the same value, as far as it is known."""
@@ -91,7 +104,8 @@ class PlayFacts(PlayVariables):
         if known is None:
             self._uniform[name] = True
             values = [self.variables(host).get(name, self) for host in self.hosts]
-            known = all(value is values[0] or value == values[0] for value in values)
+            known = self.world.setters.alike(name, self.hosts)
+            known = known and all(value is values[0] or value == values[0] for value in values)
             known = known and all(self._is_uniform(inner) for inner in self._names(values[0] if values else None))
             self._uniform[name] = known
         return known

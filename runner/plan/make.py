@@ -16,8 +16,10 @@ from runner.plan.fingerprint import fingerprint
 from runner.plan.model import Options, Plan, PlannedPlay
 from runner.plan.options import option_problems
 from runner.plan.secrets import register_secrets
+from runner.plan.setters import Setters
 from runner.plan.syntax import inventory_syntax_problems, value_syntax_problems
 from runner.plan.targets import targets
+from runner.plan.tree import steps
 from runner.plan.world import World, names_set_by
 from runner.playbook import Library, Play, Playbook, parse
 from runner.secret import Redactor
@@ -95,12 +97,16 @@ class _Making:
 
     def _check(self, document: Document, without_environment: Severity) -> None:
         inventory = self._inventory or Inventory({}, {}, "")
+        plays = self._playbook.plays
+        hosts = [self._hosts(play, index, document) for index, play in enumerate(plays)]
+        found = [steps(play, document, index) for index, play in enumerate(plays)]
         world = World(
             document,
             inventory,
             self._options,
             self._templar,
             names_set_by(document),
+            Setters(list(zip(found, hosts, strict=True)), self._options),
             self._inventory is not None,
             without_environment,
         )
@@ -110,10 +116,9 @@ class _Making:
             self._problems += inventory.sealed
         self._problems += inventory_syntax_problems(inventory, self._templar)
         self._problems += value_syntax_problems(dict(self._options.extra_vars), None, self._templar)
-        for index, play in enumerate(self._playbook.plays):
-            hosts = self._hosts(play, index, document) if self._inventory else ()
-            self._planned.append(PlannedPlay(play, hosts, batches(hosts, play.serial)))
-            self._problems += play_problems(world, play, index, hosts, self._files)
+        for index, play in enumerate(plays):
+            self._planned.append(PlannedPlay(play, hosts[index], batches(hosts[index], play.serial)))
+            self._problems += play_problems(world, play, index, hosts[index], found[index], self._files)
         self._problems += self._files.problems
         if self._inventory:
             self._problems += option_problems(self._playbook, self._planned, inventory, self._options)

@@ -16,13 +16,14 @@ from runner.template import is_template
 
 @frozen
 class Text:
-    """`part` is the keyword it belongs to, or "args"."""
+    """`part` is the keyword it belongs to, or "args". `is_condition`: it must be true or false."""
 
     value: str
     at: Path
     document: Document
     part: str
     is_expression: bool = False
+    is_condition: bool = False
     file: str = ""
     """The file on the controller whose content it is, if it does not stand in the document."""
 
@@ -49,11 +50,12 @@ def texts_of_keywords(level: Level) -> Iterator[Text]:
         if described is None or key == "args" or "x-tasks" in described:
             continue
         inner = described.get("properties", {})
-        like = Text("", (*level.at, key), level.document, key, bool(described.get("x-conditions")))
+        condition = bool(described.get("x-conditions"))
+        like = Text("", (*level.at, key), level.document, key, condition, condition)
         if inner and isinstance(value, Mapping):
             for name, item in value.items():
                 expression = bool(inner.get(name, {}).get("x-conditions"))
-                yield from _texts(item, replace(_inside(like, name), is_expression=expression))
+                yield from _texts(item, replace(_inside(like, name), is_expression=expression, is_condition=expression))
         else:
             yield from _texts(value, like)
 
@@ -81,7 +83,7 @@ def _described_texts(value: object, like: Text, described: Mapping[str, Any]) ->
     if described.get("x-raw"):
         return
     if described.get("x-expression"):
-        yield from _texts(value, replace(like, is_expression=True))
+        yield from _texts(value, replace(like, is_expression=True, is_condition=bool(described.get("x-conditions"))))
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from _described_texts(item, _inside(like, key), _property(described, key))

@@ -9,6 +9,7 @@ from runner.document import Path
 from runner.errors import Problem
 from runner.frozen import frozen
 from runner.plan.facts import PlayFacts
+from runner.plan.naming import unknown_names
 from runner.plan.texts import argument_place
 from runner.plan.tree import Raw, Step
 from runner.plan.verdicts import HOST_NAMES, condition_names, conditions, verdict
@@ -117,7 +118,7 @@ class Rendering:
         try:
             return templar.render(text, self.facts.variables(host, step.own_vars))
         except TemplateError as error:
-            if verdict(step, host, self.facts) is True:
+            if verdict(step, host, self.facts) is True and not unknown_names(usage, self.facts):
                 place = step.document.at(at)
                 self.failures.append(Problem(error.message, place, error.hint, rule=error.rule))
             return text

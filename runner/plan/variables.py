@@ -74,7 +74,7 @@ class PlayVariables:
         for host in self.hosts:
             plain = frozenset(name for name, value in self.variables(host).items() if not is_template(value))
             found = plain if found is None else found & plain
-        return (found or frozenset()) | self._passing
+        return (found or frozenset()) | (self._passing - self.world.set_by_run)
 
     def _layers(self, host: str) -> ChainMap[str, Any]:
         known = self.world.inventory.hosts.get(host)

@@ -11,18 +11,20 @@ from runner.errors import Severity
 from runner.frozen import frozen
 from runner.inventory import Inventory
 from runner.plan.model import Options
+from runner.plan.setters import Setters
 from runner.template import Templar
 
 
 @frozen
 class World:
-    """What all plays of a playbook share. `set_by_run`: names a task may set (register, set_fact)."""
+    """What all plays of a playbook share. `set_by_run`: names a task may set; `setters` are those tasks."""
 
     document: Document
     inventory: Inventory
     options: Options
     templar: Templar
     set_by_run: frozenset[str]
+    setters: Setters
     has_inventory: bool = True
     """False while a playbook is checked alone: then `inventory` is empty and says nothing."""
     without_environment: Severity = Severity.ERROR

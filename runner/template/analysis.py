@@ -14,6 +14,7 @@ from runner.template.environment import Environment
 from runner.template.errors import TemplateError, shortened, syntax_error
 from runner.template.filters import UNSTEADY_FILTERS
 from runner.template.lookups import LOOKUPS, refuse_unknown_options
+from runner.template.outcome import no_condition
 from runner.template.tests import UNSTEADY_TESTS
 from runner.template.usage import NOT_SIMPLE, SIMPLE, Usage
 
@@ -106,6 +107,7 @@ class Analyst:
             lines=survey.lines,
             paths=frozenset(path for path in survey.paths if path[0] in required),
             whole=_sole_path(tree),
+            no_condition=no_condition(tree),
         )
 
 

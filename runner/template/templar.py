@@ -89,6 +89,7 @@ class Templar:
         raise TemplateError(
             f"the condition '{shortened(condition)}' is {kind_of(value)}, not true or false",
             hint=_condition_hint(value),
+            rule=Rule.NOT_A_CONDITION,
         )
 
     def names(self, value: object) -> frozenset[str]:

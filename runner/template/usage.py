@@ -22,7 +22,8 @@ class Usage:
     template's own conditions go. `steady`: whether equal variables always give an equal value.
     `lookups`: those with a constant argument, as (kind, argument), that have no `default`. `lines`: where in
     the text each name stands first, from 1. `paths`: how the certain names are read, each with the constant
-    keys behind it; `whole` is the path of which the template gives the value as it is.
+    keys behind it; `whole` is the path of which the template gives the value as it is. `no_condition` is what
+    it certainly gives ("text", "a number"), if that can never be true or false.
     """
 
     names: frozenset[str]
@@ -33,6 +34,7 @@ class Usage:
     lines: Mapping[str, int] = field(default_factory=dict)
     paths: frozenset[tuple[str, ...]] = frozenset()
     whole: tuple[str, ...] | None = None
+    no_condition: str = ""
 
     @property
     def guarded(self) -> frozenset[str]:

@@ -43,11 +43,15 @@ class Bench:
         return make_plan(playbook, load_inventory([self.directory / "inventory.yml"]), Options(**options), templar)
 
     def problems(self, text: str, **options: Any) -> list[str]:
+        return [told(problem) for problem in self.found(text, **options)]
+
+    def found(self, text: str, **options: Any) -> tuple[Problem, ...]:
+        """The errors of a playbook, whole."""
         try:
             self.plan(text, **options)
         except InvalidInput as error:
-            return [told(problem) for problem in error.problems]
-        return []
+            return error.problems
+        return ()
 
 
 def told(problem: Problem) -> str:
@@ -161,12 +165,12 @@ def test_extra_variables_define_and_win_and_may_be_templates(bench: Bench) -> No
         "{debug: {msg: '{{ mode }}'}, when: mode is defined}",
         "{debug: {msg: \"{{ mode if inventory_hostname == 'db1' else 'none' }}\"}}",
         "{debug: {msg: \"{{ inventory_hostname == 'db1' and mode }}\"}}",
-        "{debug: {msg: '{{ later.stdout }}'}}",
-        "{debug: {msg: '{{ mode }}'}, when: later.rc == 0}",
+        "{debug: {msg: '{{ earlier.stdout }}'}}",
+        "{debug: {msg: '{{ mode }}'}, when: earlier.rc == 0}",
     ],
 )
 def test_what_may_be_there_when_the_task_is_due_is_not_refused(bench: Bench, task: str) -> None:
-    assert bench.problems(tasks(task, "{command: ls, register: later}")) == []
+    assert bench.problems(tasks("{command: ls, register: earlier}", task)) == []
 
 
 @pytest.mark.parametrize(
@@ -177,7 +181,7 @@ def test_what_may_be_there_when_the_task_is_due_is_not_refused(bench: Bench, tas
         ("{command: ls, when: [later.rc == 0, gone]}", "3:43 'gone' is undefined"),
         ("{debug: {msg: '{{ mode }}'}}", "3:21 'mode' is undefined for db2"),
         ("{command: ls, when: mode == '0644'}", "3:27 'mode' is undefined for db2"),
-        ("{debug: {msg: '{{ gone }}'}, when: later.rc == 0}", "3:21 'gone' is undefined"),
+        ("{debug: {msg: '{{ gone }}'}, when: earlier.rc == 0}", "3:21 'gone' is undefined"),
         ("{command: ls, register: x, until: y.rc == 0}", "3:41 'y' is undefined"),
         ("{debug: {msg: '{{ item }}'}, loop: [1], loop_control: {loop_var: x}}", "3:21 'item' is undefined"),
         ("{debug: {msg: '{{ x.y }}'}, vars: {x: {y: '{{ gone }}'}}}", "3:45 'gone' is undefined, which 'x' needs"),
