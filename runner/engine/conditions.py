@@ -7,6 +7,7 @@ from typing import Any
 
 from runner import units
 from runner.errors import TaskFailed
+from runner.playbook import With
 from runner.template import Templar
 
 Variables = Mapping[str, Any]
@@ -73,7 +74,10 @@ class Reader:
             raise TaskFailed(f"{value!r} is not a number of times", hint="write a whole number") from None
 
     def items(self, written: object, variables: Variables) -> list[Any]:
-        """What a `loop` goes over."""
+        """What a `loop`, or a `with_…`, goes over."""
+        if isinstance(written, With):
+            terms = self.value(written.terms, variables)
+            return self._templar.looked_up(written.lookup, terms if isinstance(terms, list) else [terms], variables)
         value = self.value(written, variables)
         if isinstance(value, (list, tuple)):
             return list(value)

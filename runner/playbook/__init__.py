@@ -19,6 +19,7 @@ from runner.playbook.model import (
     Prompt,
     Strategy,
     Task,
+    With,
 )
 from runner.playbook.parse import parse
 from runner.playbook.places import Search, first_file
@@ -40,6 +41,7 @@ __all__ = [
     "Search",
     "Strategy",
     "Task",
+    "With",
     "first_file",
     "parse",
 ]

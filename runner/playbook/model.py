@@ -66,6 +66,14 @@ class LoopControl:
 
 
 @frozen
+class With:
+    """What a `with_…` form loops over: what the lookup of that name makes of `terms`, as they were written."""
+
+    lookup: str
+    terms: object
+
+
+@frozen
 class Task:
     """`args` are as written, already in mapping form (free-form text is under the module's free-form key)."""
 

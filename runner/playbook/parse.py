@@ -9,8 +9,8 @@ from typing import Any, Final, cast
 
 from runner.document import Document, Path
 from runner.playbook.library import IMPORTED, IMPORTS
-from runner.playbook.model import Block, Keywords, LoopControl, Objectives, Play, Playbook, Prompt, Task
-from runner.schema import BLOCK_KEYS, module_names, module_schema
+from runner.playbook.model import Block, Keywords, LoopControl, Objectives, Play, Playbook, Prompt, Task, With
+from runner.schema import BLOCK_KEYS, LOOKUP_LOOPS, module_names, module_schema
 from runner.units import seconds
 
 _INHERITED: Final = (
@@ -102,7 +102,7 @@ class _Reading:
             module=module,
             args=_arguments(task, module),
             keywords=_keywords(task),
-            loop=task.get("loop"),
+            loop=_loop(task),
             loop_control=_loop_control(task.get("loop_control", {})),
             register=task.get("register"),
             until=_conditions(task.get("until")) or (),
@@ -147,6 +147,11 @@ def _keywords(entry: Mapping[str, Any]) -> Keywords:
 def _prompt(written: Mapping[str, Any]) -> Prompt:
     kept = {key: value for key, value in written.items() if key != "unsafe"}
     return Prompt(**{"prompt": f"{written['name']}:", **kept})
+
+
+def _loop(task: Mapping[str, Any]) -> object:
+    found = next((key for key in task if key in LOOKUP_LOOPS), None)
+    return With(found.removeprefix("with_"), task[found]) if found else task.get("loop")
 
 
 def _loop_control(written: Mapping[str, Any]) -> LoopControl:

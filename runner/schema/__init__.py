@@ -11,6 +11,7 @@ from runner.schema.inventories import inventory_problems, variable_problems
 from runner.schema.playbooks import (
     BLOCK_KEYS,
     IMPORTS,
+    LOOKUP_LOOPS,
     Structure,
     playbook_problems,
     playbook_structure,
@@ -20,6 +21,7 @@ from runner.schema.validation import ArgumentProblem, argument_problems, keyword
 
 __all__ = [
     "BLOCK_KEYS",
+    "LOOKUP_LOOPS",
     "IMPORTS",
     "ArgumentProblem",
     "Kind",

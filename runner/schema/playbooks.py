@@ -16,6 +16,14 @@ from runner.schema.validation import ArgumentProblem, argument_problems, keyword
 from runner.suggestions import did_you_mean, listed, nearest
 
 BLOCK_KEYS: Final = frozenset({"block", "rescue", "always"})
+LOOKUP_LOOPS: Final = frozenset(
+    f"with_{lookup}"
+    for lookup in (
+        *("dict", "file", "fileglob", "first_found", "indexed_items", "items", "lines", "list", "nested"),
+        *("random_choice", "sequence", "subelements", "together"),
+    )
+)
+"""Ansible's older forms of a loop: each loops over what the lookup of its name gives."""
 IMPORTS: Final = frozenset({"import_tasks", "import_role"})
 
 UNSUPPORTED: Final[Mapping[str, str]] = {
@@ -24,10 +32,6 @@ UNSUPPORTED: Final[Mapping[str, str]] = {
         "write the tasks out here; including files is not supported yet",
     ),
     **dict.fromkeys(("roles", "role"), "write the role's tasks out here; roles are not supported yet"),
-    **dict.fromkeys(
-        ("with_items", "with_list", "with_dict", "with_fileglob", "with_sequence", "with_together", "with_nested"),
-        'use loop: with_items is `loop`, with_dict is `loop: "{{ things | dict2items }}"`',
-    ),
     **dict.fromkeys(("sudo", "sudo_user"), "use become and become_user"),
     "become_method": "leave it out: sudo is the only way",
     "become_flags": "leave it out",
@@ -173,6 +177,10 @@ class _Walk:
             if not self._misspelt_module(task, kind):
                 hint = "add one, such as 'command: …'; `sentraplay doc` lists them"
                 self._at(Rule.MODULE_COUNT, path, f"the {kind} names no module", hint)
+        loops = [key for key in task if key in LOOKUP_LOOPS or key == "loop"]
+        if len(loops) > 1:
+            names = listed(f"'{loop}'" for loop in loops)
+            self._on(Rule.CONFLICTING_KEYS, (*path, loops[1]), f"a task has one loop, here are {names}", "keep one")
         for module in modules:
             self._arguments(task, module, path)
             if task.get("async") and not module_schema(module).get("x-async"):

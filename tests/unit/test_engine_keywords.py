@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from runner.errors import ExitCode, Refused
+from runner.errors import ExitCode, InvalidInput, Refused
 from runner.events import Confirmed, PlayStarted, Status
 from runner.plan import Options
 from tests.support.stage import Stage
@@ -242,3 +242,38 @@ def test_a_question_that_nobody_can_answer_is_refused_before_anything_is_done(st
     assert error.value.where.endswith("play.yml:1:48")
     for options in (Options(yes=True), Options(check=True)):
         refuse_without_answers(stage.plan("- {hosts: all, tasks: [{command: ok, confirm: Sure?}]}", options)[0], Done())
+
+
+@pytest.mark.parametrize(
+    ("form", "commands"),
+    [
+        ("with_items: [a, [b, c], 1]", ["ok a", "ok b", "ok c", "ok 1"]),
+        ("with_items: '{{ words }}'", ["ok x", "ok y"]),
+        ("with_list: [a, [b, c]]", ["ok a", "ok ['b', 'c']"]),
+        ("with_indexed_items: '{{ words }}'", ["ok [0, 'x']", "ok [1, 'y']"]),
+        ("with_together: ['{{ words }}', [1, 2]]", ["ok ['x', 1]", "ok ['y', 2]"]),
+        ("with_nested: ['{{ words }}', [1, 2]]", ["ok ['x', 1]", "ok ['x', 2]", "ok ['y', 1]", "ok ['y', 2]"]),
+        ("with_sequence: start=1 end=3 format=db%02d", ["ok db01", "ok db02", "ok db03"]),
+    ],
+)
+def test_ansibles_older_loops_mean_what_they_mean_there(stage: Stage, form: str, commands: list[str]) -> None:
+    run = stage.run(f'- {{hosts: all, vars: {{words: [x, y]}}, tasks: [{{command: "ok {{{{ item }}}}", {form}}}]}}')
+    assert run.cmds() == commands
+
+
+def test_with_dict_gives_pairs_and_its_items_have_the_names_of_loop_control(stage: Stage) -> None:
+    run = stage.run(
+        """
+        - hosts: all
+          tasks:
+            - command: "ok {{ pair.key }}={{ pair.value }} {{ number }}"
+              with_dict: {a: 1, b: 2}
+              loop_control: {loop_var: pair, index_var: number}
+        """
+    )
+    assert run.cmds() == ["ok a=1 0", "ok b=2 1"]
+
+
+def test_a_task_with_two_loops_is_refused(stage: Stage) -> None:
+    with pytest.raises(InvalidInput, match="a task has one loop, here are 'loop' and 'with_items'"):
+        stage.run("- {hosts: all, tasks: [{command: ok, loop: [1], with_items: [2]}]}")
