@@ -19,7 +19,7 @@ from runner.engine.step import Failure, Stage, Step
 from runner.events import HostRescued, Status
 from runner.frozen import frozen
 from runner.plan import selected
-from runner.playbook import Block, Keywords, Task
+from runner.playbook import Block, Entry, Keywords, Role, Task, inside
 
 
 class Fall(Enum):
@@ -60,26 +60,30 @@ class Walk:
         self._crew = crew
         self._is_too_much = is_too_much
         self._lock = threading.Lock()
+        self._roles_done: set[tuple[str, str]] = set()
         self.lost: frozenset[str] = frozenset()
         self.stopped = False
 
-    def run(self, steps: Sequence[Task | Block], hosts: Sequence[str], scope: Scope) -> Falls:
+    def run(self, steps: Sequence[Entry], hosts: Sequence[str], scope: Scope) -> Falls:
         """Do `steps` in order on `hosts`; returns those that did not come through, and why."""
         fallen: Falls = {}
         for step in steps:
             standing = tuple(host for host in hosts if host not in fallen)
             if not standing:
                 break
-            fallen |= (
-                self._block(step, standing, scope) if isinstance(step, Block) else self._task(step, standing, scope)
-            )
+            fallen |= self._entry(step, standing, scope)
             if self.stopped and not scope.must_run:
                 return {host: fallen.get(host, Fallen(Fall.STOPPED)) for host in hosts}
         return fallen
 
+    def _entry(self, entry: Entry, hosts: tuple[str, ...], scope: Scope) -> Falls:
+        if isinstance(entry, Block):
+            return self._block(entry, hosts, scope)
+        return self._role(entry, hosts, scope) if isinstance(entry, Role) else self._task(entry, hosts, scope)
+
     def step(self, step: Step, hosts: tuple[str, ...]) -> Falls:
         """Do one task on `hosts`; those that fall for good are counted."""
-        fallen = self._falls(step.task, self._crew.perform(self._stage, step, hosts))
+        fallen = self._falls(step.task, self._crew.perform(self._stage.beside(step), step, hosts))
         gone = {host for host, it in fallen.items() if it.fall is Fall.UNREACHABLE or not step.rescuable}
         if gone:
             is_fatal = self._is_fatal(step, gone, fallen)
@@ -123,6 +127,17 @@ class Walk:
             reachable = [host for host in hosts if host not in fallen or fallen[host].fall is not Fall.UNREACHABLE]
             always = replace(scope, must_run=True, failures={**outer.failures, **failures})
             fallen = {**self.run(block.always, reachable, always), **fallen}
+        return fallen
+
+    def _role(self, role: Role, hosts: tuple[str, ...], outer: Scope) -> Falls:
+        """The roles it depends on and its own tasks, on the hosts that have not done the very same before."""
+        if not role.allow_duplicates:
+            hosts = tuple(host for host in hosts if (role.identity, host) not in self._roles_done)
+        fallen = self.run(inside(role), hosts, replace(outer, keywords=keywords.inside(outer.keywords, role.keywords)))
+        began = f"{role.path}."
+        ends = list(self._stage.chronicle.state.ends.items())
+        did = {host for (path, host), end in ends if path.startswith(began) and end.status is not Status.SKIPPED}
+        self._roles_done |= {(role.identity, host) for host in hosts if host in did and host not in fallen}
         return fallen
 
     def _rescue(self, block: Block, fallen: Falls, scope: Scope) -> Falls:

@@ -11,7 +11,7 @@ from runner.engine.step import Stage, Step
 from runner.errors import Refused, SentraPlayError
 from runner.events import Confirmed
 from runner.plan import Options, Plan, selected
-from runner.playbook import Block, Keywords, Task
+from runner.playbook import Entry, Keywords, Task, inside
 
 YES = "yes"
 
@@ -44,10 +44,9 @@ def refuse_without_answers(plan: Plan, state: RunState) -> None:
         return
     for planned in plan.plays:
         play = planned.play
-        sections = (*play.pre_tasks, *play.tasks, *play.post_tasks, *play.handlers)
         if not planned.hosts:
             continue
-        for task in _asking(sections, keywords.of_play(play), plan.options):
+        for task in _asking(play.entries, keywords.of_play(play), plan.options):
             if task.path not in state.confirmed:
                 raise Refused(
                     f"'{task.name}' needs somebody's yes, and nobody is there to be asked",
@@ -56,11 +55,11 @@ def refuse_without_answers(plan: Plan, state: RunState) -> None:
                 )
 
 
-def _asking(entries: Iterable[Task | Block], outer: Keywords, options: Options) -> Iterator[Task]:
+def _asking(entries: Iterable[Entry], outer: Keywords, options: Options) -> Iterator[Task]:
     for entry in entries:
         own = keywords.inside(outer, entry.keywords)
-        if isinstance(entry, Block):
-            yield from _asking((*entry.block, *entry.rescue, *entry.always), own, options)
+        if not isinstance(entry, Task):
+            yield from _asking(inside(entry), own, options)
         elif entry.confirm is not None and selected(own.tags, options):
             yield entry
 

@@ -62,7 +62,7 @@ class Crew:
         if around.interrupted.is_set():
             raise Interrupted("interrupted")
         confirm(stage, step, hosts)
-        preparer = self._preparer(step.task)
+        preparer = self._preparer(step.task, around.templar)
         slots = self._slots(stage, step, hosts[0])
         name = self._name(stage, step, hosts[0])
         stage.chronicle.tell(TaskStarted(step.path, name, step.task.module, hosts, step.is_handler, at=around.clock()))
@@ -74,10 +74,10 @@ class Crew:
         }
         return dict(zip(futures, results_of(futures.values()), strict=True))
 
-    def _preparer(self, task: Task) -> Preparer:
+    def _preparer(self, task: Task, templar: Templar) -> Preparer:
         found = self._preparers.get(task.path)
         if found is None:
-            found = Preparer(task, self._modules[task.module], self._templar, self._redactor)
+            found = Preparer(task, self._modules[task.module], templar, self._redactor)
             self._preparers[task.path] = found
         return found
 
@@ -97,7 +97,8 @@ class Crew:
 
     def _name(self, stage: Stage, step: Step, host: str) -> str:
         """The task's name for people; one that cannot be rendered (yet) is shown as it was written."""
-        written = step.task.name or step.task.module
+        role = step.keywords.role
+        written = f"{role.name} : {step.task.name}" if role else step.task.name
         if not self._templar.is_template(written):
             return written
         try:

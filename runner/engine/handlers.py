@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 
 from runner.engine import keywords
 from runner.engine.blocks import Falls, Scope, Walk
@@ -11,7 +12,7 @@ from runner.engine.step import Step
 from runner.errors import TaskFailed
 from runner.events import HandlersFlushed
 from runner.frozen import frozen
-from runner.playbook import Block, Keywords, Play, Task
+from runner.playbook import Entry, Keywords, Play, Role, Task, inside
 
 
 @frozen
@@ -25,25 +26,35 @@ class Handler:
     def path(self) -> str:
         return self.task.path
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it can be notified by, but for what it listens to."""
+        role = self.keywords.role
+        return (self.task.name, f"{role.name} : {self.task.name}") if role else (self.task.name,)
+
 
 class Handlers:
     """The handlers of a play."""
 
     def __init__(self, play: Play, chronicle: Chronicle, clock: Callable[[], float]) -> None:
         self._play = play
-        self._all = tuple(_handlers(play.handlers, Keywords()))
+        self._all = (
+            *_of_roles(play.roles, Keywords()),
+            *_handlers(play.handlers, Keywords()),
+            *_of_roles([entry for entry in chain(*play.sections) if entry not in play.roles], Keywords()),
+        )
         self._chronicle = chronicle
         self._state = chronicle.state
         self._clock = clock
 
     def named(self, name: str) -> tuple[str, ...]:
         """The paths of the handlers a notification is for: the last one of that name, and all that listen to it."""
-        by_name = [handler.path for handler in self._all if handler.task.name == name][-1:]
+        by_name = [handler.path for handler in self._all if name in handler.names][-1:]
         listening = [handler.path for handler in self._all if name in handler.task.listen]
         if not by_name and not listening:
             raise TaskFailed(
                 f"no handler of this play is called {name!r} or listens to it",
-                hint="handlers stand under `handlers:` of the same play",
+                hint="handlers stand under `handlers:` of the same play or of one of its roles",
             )
         return (*by_name, *listening)
 
@@ -81,11 +92,23 @@ class Handlers:
         return (point, host) not in self._state.flushed and handler.path in self._state.pending.get(host, {})
 
 
-def _handlers(entries: Sequence[Task | Block], outer: Keywords) -> Iterator[Handler]:
+def _handlers(entries: Sequence[Entry], outer: Keywords) -> Iterator[Handler]:
     """Each handler, those of imported files too, in order."""
     for entry in entries:
         own = keywords.inside(outer, entry.keywords)
         if isinstance(entry, Task):
             yield Handler(entry, own)
         else:
-            yield from _handlers(entry.block, own)
+            yield from _handlers(inside(entry), own)
+
+
+def _of_roles(entries: Iterable[Entry], outer: Keywords) -> Iterator[Handler]:
+    """The handlers of the roles among `entries` and inside them, those of the roles they depend on first."""
+    for entry in entries:
+        own = keywords.inside(outer, entry.keywords)
+        if isinstance(entry, Role):
+            yield from _of_roles(entry.dependencies, own)
+            yield from _handlers(entry.handlers, own)
+            yield from _of_roles(entry.tasks, own)
+        else:
+            yield from _of_roles(inside(entry), own)

@@ -33,4 +33,4 @@ def inside(outer: Keywords, inner: Keywords) -> Keywords:
 
 def search(keywords: Keywords, playbook: Path) -> Search:
     """Where the files of a task with these keywords are looked for."""
-    return Search(playbook, keywords.directory)
+    return Search(playbook, keywords.directory, keywords.role.directories if keywords.role else ())

@@ -100,7 +100,7 @@ class PlayRun:
     def _sections(self, walk: Walk, handlers: Handlers, hosts: tuple[str, ...]) -> Falls:
         scope = Scope(keywords.of_play(self._play))
         fallen: Falls = {}
-        for number, steps in enumerate((self._play.pre_tasks, self._play.tasks, self._play.post_tasks)):
+        for number, steps in enumerate(self._play.sections):
             fallen |= walk.run(steps, [host for host in hosts if host not in fallen], scope)
             self._lose(fallen)
             forced = self._play.force_handlers

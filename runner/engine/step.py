@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any
 
 from runner.engine.chronicle import Chronicle
 from runner.engine.context import Surroundings
+from runner.engine.keywords import search
 from runner.engine.state import known_result
 from runner.engine.variables import PlayVariables
 from runner.events import TaskFinished
@@ -62,3 +63,11 @@ class Stage:
     redactor: Redactor
     handlers_named: Callable[[str], tuple[str, ...]]
     on_unreachable: OnUnreachable = "drop"
+
+    def beside(self, step: Step) -> Stage:
+        """The same for a task in another file or a role: its templates look for files there first."""
+        keywords = step.keywords
+        if keywords.directory is None and keywords.role is None:
+            return self
+        templar = self.around.templar.within(search(keywords, self.around.directory).bases)
+        return replace(self, around=replace(self.around, templar=templar))

@@ -1,7 +1,8 @@
 """What a task sees on a host, in Ansible's order of precedence (the later wins):
 
-inventory < play `vars` < `vars_prompt` < `vars_files` < block and task `vars` < facts and registered results <
-variables given to included tasks < extra variables < magic variables < loop variables.
+role defaults < inventory < play `vars` < `vars_prompt` < `vars_files` < role vars < block and task `vars` < facts and
+registered results < parameters of roles, variables given to includes < extra variables < magic variables <
+loop variables.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from runner.engine.state import RunState
 from runner.errors import TaskFailed
 from runner.modules.contract import RunInfo
 from runner.plan import Plan, PlannedPlay
-from runner.playbook import Keywords
+from runner.playbook import Keywords, exported_by, magic_of, names_of_roles
 from runner.template import Templar
 
 Variables = Mapping[str, Any]
@@ -61,17 +62,24 @@ class PlayVariables:
         self._directory = planned.play.directory
         self._base: dict[str, dict[str, Any]] = {}
         self._files: dict[Path, Mapping[str, Any]] = {}
-        self._magic = self._constant(run)
+        self._exported = exported_by(role.scope for role in planned.play.all_roles if role.public)
+        self._magic = {**self._constant(run), **names_of_roles(planned.play)}
 
     def of(self, host: str, keywords: Keywords = NOTHING) -> dict[str, Any]:
         """Everything `host` sees in a task with these keywords, inherited ones included."""
+        role = keywords.role
         return {
+            **self._exported.defaults.values,
+            **(role.defaults.values if role else {}),
             **self._base_of(host),
+            **self._exported.vars.values,
+            **(role.vars.values if role else {}),
             **keywords.vars,
             **self._state.values.get(host, {}),
             **keywords.params,
             **self._plan.options.extra_vars,
             **self._magic_of(host),
+            **(magic_of(role) if role else {}),
         }
 
     def _base_of(self, host: str) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def play_problems(
     levels = levels_of_play(world.document, index)
     facts = PlayFacts(world, play, index, hosts, files.of(PlayFacts(world, play, index, hosts)))
     yield from syntax_problems(levels, found, world.templar)
-    yield from handler_problems(facts, found)
+    yield from handler_problems(found)
     yield from repository_problems(facts)
     yield from connection_problems(facts)
     rendering = Rendering(facts)

@@ -53,7 +53,7 @@ def _failure(text: Text, usage: Usage, step: Step, host: str, facts: PlayFacts) 
     if reach.missing or not reach.steady or unknown_names(usage, facts):
         return None
     try:
-        facts.world.templar.condition(text.value, facts.variables(host, step.own_vars))
+        facts.world.templar.condition(text.value, facts.variables(host, step))
     except TemplateError as error:
         before = text.key if text.part == "when" else None
         return None if verdict(step, host, facts, before) is False else error

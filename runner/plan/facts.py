@@ -8,7 +8,7 @@ from typing import Final
 
 from runner.frozen import frozen
 from runner.plan.tree import Step
-from runner.plan.variables import PlayVariables, Variables
+from runner.plan.variables import PlayVariables
 from runner.plan.world import FileVariables, World
 from runner.playbook import Play
 from runner.template import TemplateError, Usage, is_template
@@ -51,7 +51,7 @@ class _Way:
     """
 
     host: str
-    own: Variables
+    step: Step | None
     passing: frozenset[str]
     simple: bool
     through: tuple[str, ...] = ()
@@ -64,13 +64,16 @@ class PlayFacts(PlayVariables):
         self, world: World, play: Play, index: int, hosts: tuple[str, ...], files: FileVariables | None = None
     ) -> None:
         super().__init__(world, play, index, hosts, files)
-        self._reaches: dict[tuple[str, str, frozenset[KeyPath], KeyPath | None], Reach] = {}
+        self._reaches: dict[tuple[str, int, str, frozenset[KeyPath], KeyPath | None], Reach] = {}
         self._uniform: dict[str, bool] = dict.fromkeys(_DIFFERENT_ON_EVERY_HOST, False)
 
     def alike(self, names: frozenset[str], step: Step | None = None) -> tuple[tuple[str, ...], ...]:
         """The hosts of the play in groups that see the same values for `names`, so that one can stand for all."""
         own = step.own_vars if step else {}
         wanted = (names - own.keys()) | (self._names(own) if names & own.keys() else frozenset())
+        if step and step.role:
+            inner = (step.role.vars.values, step.role.defaults.values)
+            wanted |= frozenset().union(*(self._names(values) for values in inner if wanted & values.keys()))
         if all(self._is_uniform(name) for name in wanted):
             return (self.hosts,) if self.hosts else ()
         return tuple((host,) for host in self.hosts)
@@ -81,7 +84,7 @@ class PlayFacts(PlayVariables):
         With `only`, no more than these of its names count.
         """
         own = step.own_vars if step else {}
-        way = _Way(host, own, self.passing(step), simple=not own)
+        way = _Way(host, step, self.passing(step), simple=not own)
         names = usage.names if only is None else usage.names & only
         found = _joined([self._reach_of(name, usage, way) for name in names])
         if step and (late := self.too_late(found.names, step, host)):
@@ -97,6 +100,11 @@ class PlayFacts(PlayVariables):
             for name in names & self.world.set_by_run & self._passing - step.loop_variables
             if setters.too_late(name, step, host)
         )
+
+    def lacks(self, kind: str, name: str, step: Step | None) -> bool:
+        """Whether `lookup(kind, name)` would find nothing at this moment, for that task."""
+        templar = self.world.templar
+        return (templar.within(step.search.bases) if step else templar).lacks(kind, name)
 
     def _is_uniform(self, name: str) -> bool:
         """Whether all hosts of the play see the same value, as far as it is known."""
@@ -117,11 +125,11 @@ class PlayFacts(PlayVariables):
         if name in way.passing:
             return Reach(steady=False, names=frozenset({name}))
         paths = frozenset(path for path in usage.paths if path[0] == name)
-        key = (way.host, name, paths, usage.whole)
+        key = (way.host, id(way.step.role) if way.step else 0, name, paths, usage.whole)
         cacheable = way.simple and not way.through and way.passing == self._passing
         if cacheable and key in self._reaches:
             return self._reaches[key]
-        variables = self.variables(way.host, way.own)
+        variables = self.variables(way.host, way.step)
         if name not in variables:
             return Reach(missing=frozenset({Missing(name)}), steady=False, names=frozenset({name}))
         found = self._through(name, variables[name], paths, usage.whole, way)
@@ -150,7 +158,7 @@ class PlayFacts(PlayVariables):
 
     def _beyond(self, name: str, usage: Usage, certain: bool, way: _Way) -> Reach:
         """What one template of the variable `name` leads to; `certain`: it is rendered whenever `name` is read."""
-        lacking = (lookup for lookup in usage.lookups if certain and self.world.templar.lacks(*lookup))
+        lacking = (lookup for lookup in usage.lookups if certain and self.lacks(*lookup, way.step))
         found = [Reach(frozenset(Missing(what, name, kind) for kind, what in lacking), usage.steady)]
         inside = replace(way, through=(*way.through, name))
         for needed in usage.names:
@@ -163,7 +171,7 @@ class PlayFacts(PlayVariables):
     def _again(self, name: str, way: _Way) -> Reach:
         """A name that was met on the way to it: a circle, if every value on the way is needed as a whole."""
         circle = way.through[way.through.index(name) :]
-        variables = self.variables(way.host, way.own)
+        variables = self.variables(way.host, way.step)
         if all(isinstance(variables[step], str) for step in circle):
             return Reach(frozenset({Missing(name, circle[-1], "circle")}), False, frozenset({name}))
         return Reach(steady=False, names=frozenset({name}))

@@ -108,6 +108,7 @@ class _Making:
             names_set_by(document),
             Setters(list(zip(found, hosts, strict=True)), self._options),
             self._inventory is not None,
+            self._library.has_sealed,
             without_environment,
         )
         register_secrets((document.data, self._options.extra_vars), self._templar.redactor)

@@ -23,6 +23,10 @@ STEADY_MAGIC: Final = frozenset(
         "ansible_forks",
         "ansible_play_name",
         "ansible_play_hosts_all",
+        "ansible_play_role_names",
+        "ansible_dependent_role_names",
+        "ansible_role_names",
+        "role_names",
     }
 )
 """Magic variables whose values are known before the run."""

@@ -23,24 +23,12 @@ from runner.template import is_template
 _CONTROLLER = (LOCALHOST, "127.0.0.1", "::1")
 
 
-def handler_problems(facts: PlayFacts, steps: Sequence[Step]) -> Iterator[Problem]:
-    """A problem for each `notify` of a handler the play does not have, and for each name two handlers share."""
-    names: dict[str, Step] = {}
-    known: set[str] = set()
-    for step in steps:
-        if step.is_handler:
-            known.update(step.task.listen)
-            if "name" not in step.raw:
-                continue
-            name = step.task.name
-            if name in names:
-                first = names[name].own.place().line
-                hint = "rename one, or let both `listen` to one name"
-                place = step.own.place("name")
-                message = f"the handler '{name}' is there twice (first in line {first})"
-                yield Problem(message, place, hint, rule=Rule.DUPLICATE_HANDLER)
-            names.setdefault(name, step)
-    known |= names.keys()
+def handler_problems(steps: Sequence[Step]) -> Iterator[Problem]:
+    """A problem for each `notify` of a handler the play does not have, and for each name two handlers of one list
+    share. The handlers of a role may be called `role : name` too."""
+    handlers = [step for step in steps if step.is_handler]
+    yield from _twice(handlers)
+    known = {name for step in handlers for name in (*step.task.listen, *_names(step))}
     if any(is_template(name) for name in known):
         return
     for step in steps:
@@ -50,6 +38,26 @@ def handler_problems(facts: PlayFacts, steps: Sequence[Step]) -> Iterator[Proble
                 otherwise = f"the play has {listed(known)}" if known else "the play has no handlers"
                 hint = did_you_mean(name, known, otherwise)
                 yield Problem(f"there is no handler '{name}'", place, hint, rule=Rule.UNKNOWN_HANDLER)
+
+
+def _names(handler: Step) -> tuple[str, ...]:
+    if "name" not in handler.raw:
+        return ()
+    name = handler.task.name
+    return (name, f"{handler.role.name} : {name}") if handler.role else (name,)
+
+
+def _twice(handlers: Sequence[Step]) -> Iterator[Problem]:
+    first: dict[tuple[int, str], Step] = {}
+    for step in handlers:
+        if "name" not in step.raw:
+            continue
+        name = step.task.name
+        other = first.setdefault((id(step.role), name), step)
+        if other is not step:
+            hint = "rename one, or let both `listen` to one name"
+            message = f"the handler '{name}' is there twice (first in line {other.own.place().line})"
+            yield Problem(message, step.own.place("name"), hint, rule=Rule.DUPLICATE_HANDLER)
 
 
 def repository_problems(facts: PlayFacts) -> Iterator[Problem]:

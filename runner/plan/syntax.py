@@ -19,6 +19,11 @@ def syntax_problems(play: Sequence[Level], steps: Sequence[Step], templar: Templ
         texts.extend(texts_of_step(step))
     for text in texts:
         yield from text_problems(text, templar)
+    roles = {id(step.role): step.role for step in steps if step.role}
+    for role in roles.values():
+        for placed in (role.defaults, role.vars):
+            for name, value in placed.values.items():
+                yield from value_syntax_problems(value, placed.places[name], templar)
 
 
 def inventory_syntax_problems(inventory: Inventory, templar: Templar) -> Iterator[Problem]:

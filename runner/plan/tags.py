@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from runner.plan.model import Options
-from runner.playbook import Block, Playbook, Task
+from runner.playbook import Entry, Playbook, inside
 
 _SPECIAL: Final = frozenset({"all", "always", "never", "tagged", "untagged"})
 
@@ -36,13 +36,12 @@ def known_tags(playbook: Playbook) -> frozenset[str]:
     found = set(_SPECIAL)
     for play in playbook.plays:
         found.update(play.keywords.tags)
-        for entry in (*play.pre_tasks, *play.tasks, *play.post_tasks, *play.handlers):
+        for entry in play.entries:
             found.update(_tags_of(entry))
     return frozenset(found)
 
 
-def _tags_of(entry: Task | Block) -> Iterator[str]:
+def _tags_of(entry: Entry) -> Iterator[str]:
     yield from entry.keywords.tags
-    if isinstance(entry, Block):
-        for inner in (*entry.block, *entry.rescue, *entry.always):
-            yield from _tags_of(inner)
+    for inner in inside(entry):
+        yield from _tags_of(inner)

@@ -9,8 +9,8 @@ from typing import Any
 from runner.document import Document, Path
 from runner.errors import Location
 from runner.frozen import frozen
-from runner.playbook import IMPORTED, IMPORTS, Block, Play, Search, Task
-from runner.schema import Kind
+from runner.playbook import IMPORTED, IMPORTS, LOADED, Block, Entry, Play, Role, RoleScope, Search, Task
+from runner.schema import Kind, keyword_schema
 
 Raw = Mapping[str, Any]
 Key = tuple[int, Path]
@@ -29,6 +29,14 @@ class Level:
     @property
     def key(self) -> Key:
         return id(self.document), self.at
+
+    @property
+    def own_vars(self) -> Mapping[str, object]:
+        """The variables it gives the tasks inside it, which see those of a role and of a play in another way."""
+        if self.kind == "role":
+            known = keyword_schema("role")["properties"]
+            return {name: value for name, value in self.raw.items() if name not in known and name != LOADED}
+        return {} if self.kind in ("play", "import_playbook") else self.raw.get("vars") or {}
 
     def place(self, *inside: str | int) -> Location:
         """The place of the value at `inside` this entry."""
@@ -49,6 +57,7 @@ class Step:
     around: tuple[Level, ...] = ()
     recovering: bool = False
     is_handler: bool = False
+    role: RoleScope | None = None
 
     @property
     def raw(self) -> Raw:
@@ -70,8 +79,7 @@ class Step:
     @property
     def own_vars(self) -> dict[str, object]:
         """The variables of its blocks and its own, the innermost winning."""
-        inner = (level.raw.get("vars") or {} for level in self.levels if level.kind != "import_playbook")
-        return {name: value for variables in inner for name, value in variables.items()}
+        return {name: value for level in self.levels for name, value in level.own_vars.items()}
 
     @property
     def loop_variables(self) -> frozenset[str]:
@@ -96,7 +104,7 @@ def steps(play: Play, document: Document, index: int) -> list[Step]:
     *imports, own = levels_of_play(document, index)
     walk = _Walk(document, Search(play.directory), tuple(imports))
     found: list[Step] = []
-    for section in ("pre_tasks", "tasks", "post_tasks", "handlers"):
+    for section in ("pre_tasks", "roles", "tasks", "post_tasks", "handlers"):
         here = replace(walk, is_handler=section == "handlers")
         found.extend(here.below(getattr(play, section), own.raw.get(section) or (), (index, section)))
     return found
@@ -109,13 +117,17 @@ class _Walk:
     around: tuple[Level, ...] = ()
     recovering: bool = False
     is_handler: bool = False
+    role: RoleScope | None = None
 
-    def below(self, entries: Sequence[Task | Block], raws: Sequence[Raw], at: Path) -> Iterator[Step]:
+    def below(self, entries: Sequence[Entry], raws: Sequence[Raw], at: Path) -> Iterator[Step]:
         for index, (entry, raw) in enumerate(zip(entries, raws, strict=True)):
             here = (*at, index)
             if isinstance(entry, Task):
                 own = Level("handler" if self.is_handler else "task", raw, here, self.document)
-                yield Step(entry, own, self.search, self.around, self.recovering, self.is_handler)
+                yield Step(entry, own, self.search, self.around, self.recovering, self.is_handler, self.role)
+            elif isinstance(entry, Role):
+                level = Level("task" if "import_role" in raw else "role", raw, here, self.document)
+                yield from self._inside(entry, level)._role(entry, raw[LOADED], (*here, LOADED))
             elif IMPORTED in raw:
                 yield from self._inside(entry, Level("task", raw, here, self.document)).below(
                     entry.block, raw[IMPORTED], (*here, IMPORTED)
@@ -129,6 +141,15 @@ class _Walk:
         yield from recovering.below(block.rescue, raw.get("rescue") or (), (*at, "rescue"))
         yield from recovering.below(block.always, raw.get("always") or (), (*at, "always"))
 
-    def _inside(self, block: Block, level: Level) -> _Walk:
-        beside = block.keywords.directory or self.search.beside
-        return replace(self, around=(*self.around, level), search=replace(self.search, beside=beside))
+    def _role(self, role: Role, loaded: Raw, at: Path) -> Iterator[Step]:
+        needed = (loaded.get("meta") or {}).get("dependencies") or ()
+        yield from self.below(role.dependencies, needed, (*at, "meta", "dependencies"))
+        yield from self.below(role.tasks, loaded.get("tasks") or (), (*at, "tasks"))
+        handlers = replace(self, is_handler=True)
+        yield from handlers.below(role.handlers, loaded.get("handlers") or (), (*at, "handlers"))
+
+    def _inside(self, entry: Block | Role, level: Level) -> _Walk:
+        beside = entry.keywords.directory or self.search.beside
+        role = entry.keywords.role or self.role
+        search = replace(self.search, beside=beside, roles=role.directories if role else ())
+        return replace(self, around=(*self.around, level), search=search, role=role)

@@ -30,7 +30,7 @@ def undefined_problems(
     Decided only where it can be: not for what a task, a loop or a fact may set, what `default` or
     `is defined` ask for, and what stands behind conditions only the run can tell.
     """
-    if not facts.hosts or not facts.files.complete:
+    if not facts.hosts or not facts.files.complete or facts.world.is_sealed:
         return
     everywhere = facts.everywhere()
     around = [text for level in play if level.kind == "play" for text in texts_of_keywords(level)]
@@ -64,7 +64,7 @@ def _usage(text: Text, facts: PlayFacts) -> Usage | None:
 def _problems(text: Text, usage: Usage, step: Step, facts: PlayFacts) -> Iterator[Problem]:
     needed = usage.required - guarded(step, facts.world.templar)
     lacking: dict[Missing, list[str]] = {}
-    gone = {Missing(what, kind=kind) for kind, what in usage.lookups if facts.world.templar.lacks(kind, what)}
+    gone = {Missing(what, kind=kind) for kind, what in usage.lookups if facts.lacks(kind, what, step)}
     for alike in facts.alike(needed, step):
         for gap in gone | facts.reach(usage, alike[0], step, only=needed).missing:
             lacking.setdefault(gap, []).extend(alike)
@@ -91,7 +91,7 @@ def _problem(gap: Missing, hosts: list[str], text: Text, usage: Usage, step: Ste
         place = facts.place_of(gap.needed_by, hosts[0], step) or place
     problem = _gap_problem(gap, place, facts, step)
     others = [host for host in facts.hosts if host not in hosts]
-    if gap.kind or not any(gap.name in facts.variables(host, step.own_vars) for host in others):
+    if gap.kind or not any(gap.name in facts.variables(host, step) for host in others):
         return problem
     hint = f"it is defined for {some(others)}: define it for the others too, or use default()"
     return replace(problem, message=f"{problem.message} for {some(hosts)}", hint=hint)

@@ -116,7 +116,7 @@ class Rendering:
         if not usage.steady or not reach.steady:
             return text
         try:
-            return templar.render(text, self.facts.variables(host, step.own_vars))
+            return templar.render(text, self.facts.variables(host, step))
         except TemplateError as error:
             if verdict(step, host, self.facts) is True and not unknown_names(usage, self.facts):
                 place = step.document.at(at)

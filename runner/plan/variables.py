@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from runner.errors import Location
 from runner.plan.model import MAGIC, RESCUE_MAGIC, STEADY_MAGIC
 from runner.plan.tree import Step, levels_of_play
 from runner.plan.world import FileVariables, World
-from runner.playbook import Play
+from runner.playbook import Play, exported_by, magic_of, names_of_roles
 from runner.template import is_template
 
 Variables = Mapping[str, Any]
@@ -28,18 +28,22 @@ class PlayVariables:
         self.hosts = hosts
         self.files = files or FileVariables()
         self._base: dict[str, ChainMap[str, Any]] = {}
+        self._exported = exported_by(role.scope for role in play.all_roles if role.public)
         self._groups = {name: list(members) for name, members in world.inventory.groups.items()}
         prompted = {prompt.name for prompt in play.vars_prompt}
         self._passing = (world.set_by_run | prompted | (MAGIC - STEADY_MAGIC)) - world.options.extra_vars.keys()
 
-    def variables(self, host: str, own: Variables | None = None) -> Mapping[str, Any]:
-        """Raw variables of a host that are known now; `own` are those of blocks and task."""
+    def variables(self, host: str, step: Step | None = None) -> Mapping[str, Any]:
+        """Raw variables of a host that are known now, as a task sees them."""
         base = self._base.get(host)
         if base is None:
             base = self._base[host] = self._layers(host)
-        if not own:
-            return base
-        return ChainMap(*base.maps[:2], dict(own), *base.maps[2:])
+        own, role = (step.own_vars, step.role) if step else ({}, None)
+        if role is None:
+            return ChainMap(*base.maps[:2], own, *base.maps[2:]) if own else base
+        magic, extra, *rest, exported = base.maps
+        of_role: list[Any] = [own, role.vars.values]
+        return ChainMap({**magic, **magic_of(role)}, extra, *of_role, *rest, dict(role.defaults.values), exported)
 
     def passing(self, step: Step | None) -> frozenset[str]:
         """Names whose value only the run knows."""
@@ -52,21 +56,29 @@ class PlayVariables:
         """Where a variable gets the value that a host sees; None if that is no place in a file."""
         if name in self.world.options.extra_vars:
             return None
+        return next((place for place in self._places(name, host, step) if place), None)
+
+    def _places(self, name: str, host: str, step: Step | None) -> Iterator[Location | None]:
+        """Where a variable is defined, beginning with what wins."""
         for level in reversed(step.levels) if step else ():
-            if level.kind != "import_playbook" and name in (level.raw.get("vars") or {}):
-                return level.place("vars", name)
+            if name in level.own_vars:
+                yield level.place(name) if level.kind == "role" else level.place("vars", name)
+        role = step.role if step else None
+        yield role.vars.places.get(name) if role else None
+        yield self._exported.vars.places.get(name)
         if name in self.files.values:
-            return self.files.values[name][1].at((name,))
+            yield self.files.values[name][1].at((name,))
         for level in levels_of_play(self.world.document, self.index):
             if name in (level.raw.get("vars") or {}):
-                return level.place("vars", name)
+                yield level.place("vars", name)
         known = self.world.inventory.hosts.get(host)
-        return known.at(name) if known else None
+        yield known.at(name) if known else None
+        yield role.defaults.places.get(name) if role else None
+        yield self._exported.defaults.places.get(name)
 
     def all_names(self, step: Step | None = None) -> frozenset[str]:
         """Every name that exists for some host of the play, for suggestions."""
-        found = MAGIC | self.passing(step) | frozenset(step.own_vars if step else ())
-        return found.union(*(self.variables(host) for host in self.hosts))
+        return (MAGIC | self.passing(step)).union(*(self.variables(host, step) for host in self.hosts))
 
     def everywhere(self) -> frozenset[str]:
         """Names that can be used by every host of the play without a further look."""
@@ -81,9 +93,11 @@ class PlayVariables:
         layers: list[Any] = [
             self._magic(host),
             self.world.options.extra_vars,
+            dict(self._exported.vars.values),
             {name: value for name, (value, _) in self.files.values.items()},
             self.play.keywords.vars,
             known.variables if known else {},
+            dict(self._exported.defaults.values),
         ]
         return ChainMap(*layers)
 
@@ -100,4 +114,5 @@ class PlayVariables:
             "ansible_forks": self.world.options.forks,
             "ansible_play_name": self.play.name,
             "ansible_play_hosts_all": list(self.hosts),
+            **names_of_roles(self.play),
         }

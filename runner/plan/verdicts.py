@@ -70,7 +70,7 @@ def _held(condition: str | bool, step: Step, host: str, facts: PlayFacts) -> boo
     if usage.names & facts.passing(step):
         return None
     try:
-        return templar.condition(condition, facts.variables(host, step.own_vars))
+        return templar.condition(condition, facts.variables(host, step))
     except TemplateError:
         return None
 

@@ -27,6 +27,8 @@ class World:
     setters: Setters
     has_inventory: bool = True
     """False while a playbook is checked alone: then `inventory` is empty and says nothing."""
+    is_sealed: bool = False
+    """Whether some variables cannot be read for want of a key, so that any name may exist."""
     without_environment: Severity = Severity.ERROR
     """What it is when an environment variable is not set that will be needed."""
 

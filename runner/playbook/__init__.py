@@ -9,6 +9,7 @@ from runner.playbook.library import IMPORTED, IMPORTS, Library
 from runner.playbook.model import (
     Block,
     CutOff,
+    Entry,
     Keywords,
     LoopControl,
     Objectives,
@@ -17,31 +18,49 @@ from runner.playbook.model import (
     Play,
     Playbook,
     Prompt,
+    Role,
     Strategy,
     Task,
     With,
+    handlers_of,
+    inside,
+    tasks_of,
 )
 from runner.playbook.parse import parse
 from runner.playbook.places import Search, first_file
+from runner.playbook.roles import LOADED
+from runner.playbook.scope import Exported, Placed, RoleScope, exported_by, magic_of, names_of_roles
 
 __all__ = [
     "IMPORTED",
     "IMPORTS",
+    "LOADED",
     "Block",
     "CutOff",
+    "Entry",
+    "Exported",
     "Keywords",
     "Library",
     "LoopControl",
     "Objectives",
     "OnUnreachable",
     "Order",
+    "Placed",
     "Play",
     "Playbook",
     "Prompt",
+    "Role",
+    "RoleScope",
     "Search",
     "Strategy",
     "Task",
     "With",
+    "exported_by",
     "first_file",
+    "handlers_of",
+    "inside",
+    "magic_of",
+    "names_of_roles",
     "parse",
+    "tasks_of",
 ]

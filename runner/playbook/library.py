@@ -12,12 +12,20 @@ from dataclasses import field, replace
 from pathlib import Path as FilePath
 from typing import Any, Final, Literal
 
-from runner.document import Document, Examined, Path, examine, grafted, listed, part_of
+from runner.document import Document, Examined, Path, grafted, listed, part_of
 from runner.errors import Location, Problem
 from runner.frozen import frozen
 from runner.playbook.places import Search, first_file
+from runner.playbook.roles import FOLDERS, LOADED, Roles, Wanted
 from runner.rules import Rule
-from runner.schema import BLOCK_KEYS, Structure, playbook_structure, tasks_structure
+from runner.schema import (
+    BLOCK_KEYS,
+    Structure,
+    handlers_structure,
+    playbook_structure,
+    tasks_structure,
+    variables_structure,
+)
 from runner.template import Templar, TemplateError, is_template
 
 IMPORTED: Final = "import"
@@ -46,14 +54,19 @@ class Origin:
 
 
 class Library:
-    """`problems` is what is wrong with the files; `unreadable` are the places where not even YAML is right."""
+    """`problems` is what is wrong with the files; `unreadable` are the places where not even YAML is right.
+
+    `has_sealed`: a file of variables is encrypted and there is no key, so that any variable may exist.
+    """
 
     def __init__(self, templar: Templar, extra_vars: Mapping[str, object]) -> None:
         self.problems: list[Problem] = []
         self.unreadable: set[Location | None] = set()
+        self.has_sealed = False
         self._templar = templar
         self._extra_vars = extra_vars
-        self._read: dict[tuple[FilePath, str], Document | None] = {}
+        self._read: dict[tuple[FilePath, Check], Document | None] = {}
+        self._roles = Roles(self)
 
     def playbook(self, examined: Examined, through: tuple[FilePath, ...] = ()) -> Document | None:
         """A playbook with all it imports, without what is wrong; None if it is no playbook at all."""
@@ -74,7 +87,7 @@ class Library:
         search = Search(through[-1].parent)
         name = self._name(data["import_playbook"], data.get("vars") or {}, place)
         path = self._found(name, (search.playbook / name,), through, place) if name else None
-        document = self.playbook(examine(path), through) if path else None
+        document = self.playbook(self._templar.keys.examine(path), through) if path else None
         for index in range(len(document.data)) if document and isinstance(document.data, list) else ():
             play = part_of(document, (index,)) if document else entry
             entries = [entry, *(part_of(play, (IMPORTS, n)) for n in range(len(_mapping(play.data).get(IMPORTS, ()))))]
@@ -84,6 +97,7 @@ class Library:
         data = _mapping(play.data)
         grafts: dict[Path, Document] = {}
         origin = Origin(Search(through[-1].parent), known=data.get("vars") or {}, through=through)
+        grafts |= self.roles(data.get("roles"), ("roles",), play, origin)
         for section in ("pre_tasks", "tasks", "post_tasks"):
             grafts |= self._imports(data.get(section), (section,), play, origin)
         grafts |= self._imports(data.get("handlers"), ("handlers",), play, replace(origin, kind="handler"))
@@ -91,15 +105,55 @@ class Library:
 
     def tasks(self, path: FilePath, origin: Origin) -> Document | None:
         """A file of tasks or handlers with all it imports, without what is wrong; None if it holds none at all."""
-        key = (path, origin.kind)
-        if key not in self._read:
-            examined = examine(path, allow_empty=True)
-            self._read[key] = self._usable(examined, lambda document: tasks_structure(document, origin.kind))
-        document = self._read[key]
+        check = handlers_structure if origin.kind == "handler" else tasks_structure
+        document = self.read(path, check)
         if document is None:
             return None
         entries = document.data if isinstance(document.data, list) else []
         return grafted(replace(document, data=entries), self._imports(entries, (), document, origin))
+
+    def read(self, path: FilePath, check: Check) -> Document | None:
+        """A file, read and checked once, without what is wrong; it may be empty."""
+        key = (path, check)
+        if key not in self._read:
+            self._read[key] = self._usable(self._templar.keys.examine(path, allow_empty=True), check)
+        return self._read[key]
+
+    def variables(self, path: FilePath) -> Document | None:
+        """A file of variables, which may be encrypted: without its key it is empty, and `has_sealed` set."""
+        key = (path, variables_structure)
+        if key not in self._read:
+            keys = self._templar.keys
+            examined = keys.variables(path, allow_empty=True)
+            if examined.sealed and not keys.required:
+                examined = Examined(None, ())
+                self.has_sealed = True
+            self._read[key] = self._usable(examined, variables_structure)
+        return self._read[key]
+
+    def roles(self, entries: Any, at: Path, document: Document, origin: Origin) -> dict[Path, Document]:
+        """A list of roles, each with what is in its directory, by the place it belongs to."""
+        found: dict[Path, Document] = {}
+        for index, entry in enumerate(entries or ()):
+            here = (*at, index)
+            named: Mapping[str, Any] = {"role": entry} if isinstance(entry, str) else entry
+            key = "role" if "role" in named else "name"
+            if isinstance(entry, str):
+                found[here] = Document(named, {(): document.at(here), (key,): document.at(here)}, {}, document.file)
+            place = document.at((*here, key))
+            found[*here, LOADED] = self._role(named, str(named.get(key, "")), {}, place, origin)
+        return found
+
+    def _role(
+        self, entry: Mapping[str, Any], written: str, files: Mapping[str, str], place: Location, origin: Origin
+    ) -> Document:
+        """What is in a role's directory; nothing, and a problem, if it cannot be had."""
+        own = {key: value for key, value in entry.items() if key not in ("role", "name")}
+        known = {**own, **(entry.get("vars") or {})}
+        name = written and self._name(written, {**origin.known, **known}, place)
+        inside = replace(origin, kind="task", known={**origin.known, **known})
+        loaded = self._roles.load(Wanted(name, place, files), inside) if name else None
+        return loaded or Document({"name": written, "directory": ""}, {}, {}, place.file)
 
     def _imports(self, entries: Any, at: Path, document: Document, origin: Origin) -> dict[Path, Document]:
         """The files of tasks that are imported among `entries`, by the place they belong to."""
@@ -112,6 +166,8 @@ class Library:
             if "import_tasks" in entry:
                 part = self._imported(entry, here, document, origin)
                 found[*here, IMPORTED] = part or Document([], {}, {}, document.file)
+            elif "import_role" in entry:
+                found[*here, LOADED] = self._imported_role(entry, here, document, origin)
         return found
 
     def _imported(self, entry: Mapping[str, Any], at: Path, document: Document, origin: Origin) -> Document | None:
@@ -120,10 +176,17 @@ class Library:
             return None
         own = entry.get("vars") or {}
         place = document.at((*at, *inside))
-        name = self._name(written, {**origin.known, **own}, place)
+        name = written and self._name(written, {**origin.known, **own}, place)
         folder = "tasks" if origin.kind == "task" else "handlers"
         path = self._found(name, origin.search.tasks(name, folder), origin.through, place) if name else None
         return self.tasks(path, origin.inside(path, own)) if path else None
+
+    def _imported_role(self, entry: Mapping[str, Any], at: Path, document: Document, origin: Origin) -> Document:
+        args = {**_mapping(entry.get("args")), **_mapping(entry["import_role"])}
+        _, inside = _argument(entry, "import_role", "name")
+        files = {folder: str(args[f"{folder}_from"]) for folder in FOLDERS if args.get(f"{folder}_from")}
+        given = {"vars": entry.get("vars") or {}}
+        return self._role(given, str(args.get("name", "")), files, document.at((*at, *inside)), origin)
 
     def _name(self, text: str, known: Mapping[str, object], place: Location) -> str | None:
         """The name of an imported file, which may hold templates over what is known before any host is."""
@@ -146,13 +209,17 @@ class Library:
             message = f"there is no file '{name}'"
             self.problems.append(Problem(message, place, f"looked for {looked}", rule=Rule.MISSING_FILE))
             return None
+        return path if self.is_new(path, through, place) else None
+
+    def is_new(self, path: FilePath, through: Sequence[FilePath], place: Location) -> bool:
+        """Whether a file, or a role's directory, is not among those that lead to it; else there is a problem."""
         same = [index for index, other in enumerate(through) if other.resolve() == path.resolve()]
         if same:
             circle = " → ".join(str(file) for file in (*through[same[0] :], path))
-            message = f"the file takes itself in: {circle}"
+            what = "role" if path.is_dir() else "file"
+            message = f"the {what} takes itself in: {circle}"
             self.problems.append(Problem(message, place, "break the circle", rule=Rule.CIRCULAR_FILE))
-            return None
-        return path
+        return not same
 
     def _usable(self, examined: Examined, check: Check) -> Document | None:
         """What can be used of a file that was read; the rest becomes problems."""

@@ -13,6 +13,7 @@ from typing import Literal
 
 from runner.errors import Location
 from runner.frozen import frozen
+from runner.playbook.scope import RoleScope
 
 Variables = Mapping[str, object]
 Order = Literal["inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle"]
@@ -27,8 +28,8 @@ class Keywords:
     """What plays, blocks and tasks hand down; None means "not said here, ask the parent".
 
     `when`, `tags`, `vars`, `params` and `environment` add up on the way down; of the rest the innermost counts.
-    `params` are variables given to included tasks; unlike `vars` they win over facts. `directory` is that of
-    the file the tasks stand in, if it is not the play's.
+    `params` are variables given to roles and to what is included; unlike `vars` they win over facts. `directory` is
+    that of the file the tasks stand in, if it is not the play's.
     """
 
     when: tuple[str | bool, ...] = ()
@@ -50,6 +51,7 @@ class Keywords:
     any_errors_fatal: object = None
     delegate_facts: object = None
     directory: Path | None = None
+    role: RoleScope | None = None
 
 
 @frozen
@@ -109,10 +111,44 @@ class Block:
     path: str
     location: Location
     name: str
-    block: tuple[Task | Block, ...]
-    rescue: tuple[Task | Block, ...] = ()
-    always: tuple[Task | Block, ...] = ()
+    block: tuple[Entry, ...]
+    rescue: tuple[Entry, ...] = ()
+    always: tuple[Entry, ...] = ()
     keywords: Keywords = field(default_factory=Keywords)
+
+
+@frozen
+class Role:
+    """A role at one place of its use: what it depends on, then its own tasks.
+
+    `identity` is the same wherever it is used with the same parameters; such a use is done once for each host,
+    unless `allow_duplicates`. `public`: the whole play sees its variables.
+    """
+
+    path: str
+    location: Location
+    scope: RoleScope
+    keywords: Keywords
+    dependencies: tuple[Role, ...] = ()
+    tasks: tuple[Entry, ...] = ()
+    handlers: tuple[Entry, ...] = ()
+    identity: str = ""
+    allow_duplicates: bool = False
+    public: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.scope.name
+
+
+Entry = Task | Block | Role
+
+
+def inside(entry: Entry) -> tuple[Entry, ...]:
+    """What an entry holds, in order; nothing if it is a task."""
+    if isinstance(entry, Block):
+        return (*entry.block, *entry.rescue, *entry.always)
+    return () if isinstance(entry, Task) else (*entry.dependencies, *entry.tasks)
 
 
 @frozen
@@ -146,10 +182,11 @@ class Play:
     keywords: Keywords = field(default_factory=Keywords)
     vars_prompt: tuple[Prompt, ...] = ()
     vars_files: tuple[str, ...] = ()
-    pre_tasks: tuple[Task | Block, ...] = ()
-    tasks: tuple[Task | Block, ...] = ()
-    post_tasks: tuple[Task | Block, ...] = ()
-    handlers: tuple[Task | Block, ...] = ()
+    pre_tasks: tuple[Entry, ...] = ()
+    roles: tuple[Role, ...] = ()
+    tasks: tuple[Entry, ...] = ()
+    post_tasks: tuple[Entry, ...] = ()
+    handlers: tuple[Entry, ...] = ()
     strategy: Strategy = "linear"
     order: Order = "inventory"
     serial: tuple[int | str, ...] = ()
@@ -158,6 +195,23 @@ class Play:
     force_handlers: bool = False
     objectives: Objectives = field(default_factory=Objectives)
     repositories: Variables = field(default_factory=dict)
+
+    @property
+    def sections(self) -> tuple[tuple[Entry, ...], ...]:
+        """What is done, in three parts, after each of which the handlers have their turn."""
+        return self.pre_tasks, (*self.roles, *self.tasks), self.post_tasks
+
+    @property
+    def all_roles(self) -> tuple[Role, ...]:
+        """Its roles, and those that are imported among its tasks, but not those they depend on."""
+        entries = [entry for section in self.sections for entry in section]
+        return tuple(sorted(_roles_of(entries), key=lambda role: role not in self.roles))
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Everything it holds, its handlers and those of its roles too."""
+        own = (entry for section in self.sections for entry in section)
+        return (*own, *self.handlers, *(handler for role in self.all_roles for handler in handlers_of(role)))
 
 
 @frozen
@@ -170,15 +224,27 @@ class Playbook:
     @property
     def modules(self) -> frozenset[str]:
         """The names of the modules that its tasks and handlers use."""
-        entries = (
-            entry for play in self.plays for entry in (*play.pre_tasks, *play.tasks, *play.post_tasks, *play.handlers)
-        )
-        return frozenset(_modules_of(entries))
+        return frozenset(task.module for play in self.plays for task in tasks_of(play.entries))
 
 
-def _modules_of(entries: Iterable[Task | Block]) -> Iterator[str]:
+def tasks_of(entries: Iterable[Entry]) -> Iterator[Task]:
+    """Every task among `entries` and inside them."""
     for entry in entries:
         if isinstance(entry, Task):
-            yield entry.module
+            yield entry
         else:
-            yield from _modules_of((*entry.block, *entry.rescue, *entry.always))
+            yield from tasks_of(inside(entry))
+
+
+def handlers_of(role: Role) -> tuple[Entry, ...]:
+    """The handlers of a role, those of the roles it depends on first."""
+    return (*(handler for needed in role.dependencies for handler in handlers_of(needed)), *role.handlers)
+
+
+def _roles_of(entries: Iterable[Entry]) -> Iterator[Role]:
+    for entry in entries:
+        if isinstance(entry, Role):
+            yield entry
+            yield from _roles_of(entry.tasks)
+        else:
+            yield from _roles_of(inside(entry))

@@ -8,9 +8,24 @@ from pathlib import Path as FilePath
 from typing import Any, Final, cast
 
 from runner.document import Document, Path
+from runner.frozen import frozen
 from runner.playbook.library import IMPORTED, IMPORTS
-from runner.playbook.model import Block, Keywords, LoopControl, Objectives, Play, Playbook, Prompt, Task, With
-from runner.schema import BLOCK_KEYS, LOOKUP_LOOPS, module_names, module_schema
+from runner.playbook.model import (
+    Block,
+    Entry,
+    Keywords,
+    LoopControl,
+    Objectives,
+    Play,
+    Playbook,
+    Prompt,
+    Role,
+    Task,
+    With,
+)
+from runner.playbook.roles import LOADED
+from runner.playbook.scope import Link, Placed, scope_of
+from runner.schema import BLOCK_KEYS, LOOKUP_LOOPS, keyword_schema, module_names, module_schema
 from runner.units import seconds
 
 _INHERITED: Final = (
@@ -37,9 +52,12 @@ def parse(document: Document) -> Playbook:
     return Playbook(document.file, tuple(reading.play(play, index) for index, play in enumerate(plays)))
 
 
+@frozen
 class _Reading:
-    def __init__(self, document: Document) -> None:
-        self.document = document
+    """`chain`: the roles one is inside of, outermost first."""
+
+    document: Document
+    chain: tuple[Link, ...] = ()
 
     def play(self, play: Mapping[str, Any], index: int) -> Play:
         at: Path = (index,)
@@ -58,6 +76,7 @@ class _Reading:
             vars_prompt=tuple(_prompt(written) for written in play.get("vars_prompt") or ()),
             vars_files=_strings(play.get("vars_files")),
             pre_tasks=self.entries(play.get("pre_tasks"), (*at, "pre_tasks"), f"{path}.pre_tasks"),
+            roles=self._roles(play.get("roles"), (*at, "roles"), f"{path}.roles", ()),
             tasks=self.entries(play.get("tasks"), (*at, "tasks"), f"{path}.tasks"),
             post_tasks=self.entries(play.get("post_tasks"), (*at, "post_tasks"), f"{path}.post_tasks"),
             handlers=self.entries(play.get("handlers"), (*at, "handlers"), f"{path}.handlers"),
@@ -71,12 +90,14 @@ class _Reading:
             repositories=play.get("repositories", {}),
         )
 
-    def entries(self, entries: Sequence[Any] | None, at: Path, path: str) -> tuple[Task | Block, ...]:
+    def entries(self, entries: Sequence[Any] | None, at: Path, path: str) -> tuple[Entry, ...]:
         return tuple(self._entry(entry, (*at, index), f"{path}[{index}]") for index, entry in enumerate(entries or ()))
 
-    def _entry(self, entry: Mapping[str, Any], at: Path, path: str) -> Task | Block:
+    def _entry(self, entry: Mapping[str, Any], at: Path, path: str) -> Entry:
         if BLOCK_KEYS & entry.keys():
             return self._block(entry, at, path)
+        if LOADED in entry:
+            return self._imported_role(entry, at, path)
         return self._imported(entry, at, path) if IMPORTED in entry else self._task(entry, at, path)
 
     def _block(self, entry: Mapping[str, Any], at: Path, path: str) -> Block:
@@ -88,10 +109,70 @@ class _Reading:
     def _imported(self, entry: Mapping[str, Any], at: Path, path: str) -> Block:
         """A file of tasks, in the place of the task that imports it."""
         inside = (*at, IMPORTED)
-        own = _keywords(entry)
-        keywords = replace(own, params=own.vars, directory=FilePath(self.document.at(inside).file).parent)
+        keywords = replace(_keywords(entry), directory=FilePath(self.document.at(inside).file).parent)
         tasks = self.entries(entry[IMPORTED], inside, f"{path}.import")
         return Block(path, self.document.at(at), entry.get("name", ""), tasks, keywords=keywords)
+
+    def _roles(self, entries: Sequence[Any] | None, at: Path, path: str, chain: tuple[Link, ...]) -> tuple[Role, ...]:
+        return tuple(
+            self._role(entry, (*at, index), f"{path}[{index}]", chain) for index, entry in enumerate(entries or ())
+        )
+
+    def _role(self, entry: Mapping[str, Any], at: Path, path: str, chain: tuple[Link, ...]) -> Role:
+        """A role of a play or one that another depends on; `chain` are those that need it, outermost first."""
+        known = keyword_schema("role")["properties"]
+        params = {key: value for key, value in entry.items() if key not in known and key != LOADED}
+        own = _keywords(entry)
+        role = self._loaded(entry, at, path, chain, replace(own, params=params, vars={}))
+        return replace(role, allow_duplicates=bool(_meta(entry).get("allow_duplicates", False)))
+
+    def _imported_role(self, entry: Mapping[str, Any], at: Path, path: str) -> Role:
+        args = _arguments(entry, "import_role")
+        role = self._loaded(entry, at, f"{path}.role", self.chain, _keywords(entry))
+        duplicates, public = args.get("allow_duplicates", True), args.get("public", True)
+        scope = replace(role.scope, parents=tuple(link.name for link in reversed(self.chain)))
+        keywords = replace(role.keywords, role=scope)
+        identity = f"import {role.identity}"
+        return replace(
+            role,
+            scope=scope,
+            keywords=keywords,
+            identity=identity,
+            allow_duplicates=duplicates is not False,
+            public=public is not False,
+        )
+
+    def _loaded(
+        self, entry: Mapping[str, Any], at: Path, path: str, chain: tuple[Link, ...], keywords: Keywords
+    ) -> Role:
+        """What is in the role's directory, in the place of `entry`."""
+        loaded, inside = entry[LOADED], (*at, LOADED)
+        link = Link(
+            name=loaded["name"],
+            directory=FilePath(loaded["directory"]),
+            defaults=self._placed(loaded.get("defaults"), (*inside, "defaults")),
+            vars=self._placed(loaded.get("vars"), (*inside, "vars")),
+            given=self._placed(entry.get("vars"), (*at, "vars")),
+        )
+        within = replace(self, chain=(*chain, link))
+        needed = _meta(entry).get("dependencies")
+        dependencies = within._roles(needed, (*inside, "meta", "dependencies"), f"{path}.dependencies", within.chain)
+        scope = scope_of(within.chain, dependencies)
+        keywords = replace(keywords, role=scope, directory=link.directory / "tasks")
+        return Role(
+            path=path,
+            location=self.document.at(at),
+            scope=scope,
+            keywords=keywords,
+            dependencies=dependencies,
+            tasks=within.entries(loaded.get("tasks"), (*inside, "tasks"), f"{path}.tasks"),
+            handlers=within.entries(loaded.get("handlers"), (*inside, "handlers"), f"{path}.handlers"),
+            identity=repr((loaded["directory"], loaded.get("files"), _identity(entry))),
+        )
+
+    def _placed(self, variables: Mapping[str, Any] | None, at: Path) -> Placed:
+        values = variables or {}
+        return Placed(values, {name: self.document.at((*at, name)) for name in values})
 
     def _task(self, task: Mapping[str, Any], at: Path, path: str) -> Task:
         module = next(key for key in task if key in module_names())
@@ -117,6 +198,15 @@ class _Reading:
             confirm=task.get("confirm"),
             resume=task.get("resume", "again"),
         )
+
+
+def _meta(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    return entry[LOADED].get("meta") or {}
+
+
+def _identity(entry: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """What must be the same for two uses of a role to be one."""
+    return sorted((key, value) for key, value in entry.items() if key not in ("role", "name", "import_role", LOADED))
 
 
 def _of_play(play: Mapping[str, Any]) -> Keywords:

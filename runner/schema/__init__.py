@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from runner.schema.defaults import with_defaults
 from runner.schema.files import Kind, action_names, data_dir, keyword_schema, module_names, module_schema, schema
-from runner.schema.inventories import inventory_problems, variable_problems
+from runner.schema.inventories import inventory_problems, variable_problems, variables_structure
 from runner.schema.playbooks import (
     BLOCK_KEYS,
     IMPORTS,
     LOOKUP_LOOPS,
-    Structure,
+    handlers_structure,
     playbook_problems,
     playbook_structure,
+    role_meta_structure,
     tasks_structure,
 )
+from runner.schema.structure import Structure
 from runner.schema.validation import ArgumentProblem, argument_problems, keyword_problems, problems, value_problems
 
 __all__ = [
@@ -28,6 +30,8 @@ __all__ = [
     "action_names",
     "argument_problems",
     "data_dir",
+    "handlers_structure",
+    "handlers_structure",
     "inventory_problems",
     "keyword_problems",
     "keyword_schema",
@@ -37,9 +41,11 @@ __all__ = [
     "playbook_problems",
     "playbook_structure",
     "problems",
+    "role_meta_structure",
     "schema",
     "tasks_structure",
     "value_problems",
     "variable_problems",
+    "variables_structure",
     "with_defaults",
 ]

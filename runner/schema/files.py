@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 Schema = Mapping[str, Any]
-Kind = Literal["play", "import_playbook", "block", "task", "handler"]
+Kind = Literal["play", "import_playbook", "role", "role_meta", "block", "task", "handler"]
 
 _SHARED: Final = "definitions.json"
 
@@ -48,7 +48,7 @@ def module_schema(name: str) -> Schema:
 
 @lru_cache(maxsize=8)
 def keyword_schema(kind: Kind) -> Schema:
-    """The keywords of a play, a block, a task or a handler, as an object schema without the modules."""
+    """The keywords of a play, a block, a task, … as an object schema without the modules."""
     section: Schema = schema("keywords.json")["definitions"][kind]
     return section
 

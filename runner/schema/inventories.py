@@ -8,6 +8,7 @@ from runner.document import Document, Path
 from runner.errors import Problem
 from runner.rules import Rule
 from runner.schema.files import schema
+from runner.schema.structure import Structure
 from runner.schema.validation import located, value_problems
 from runner.suggestions import did_you_mean
 
@@ -52,6 +53,14 @@ def variable_problems(variables: object, document: Document, under: Path) -> lis
     walk = _Walk(document)
     walk.variables(variables, under)
     return walk.problems
+
+
+def variables_structure(document: Document) -> Structure:
+    """What is wrong with a file of variables, and what can be used nevertheless; one without content has none."""
+    if document.data is None:
+        return Structure((), document)
+    found = tuple(variable_problems(document.data, document, ()))
+    return Structure(found, document if isinstance(document.data, dict) else None)
 
 
 class _Walk:

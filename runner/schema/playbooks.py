@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import takewhile
-from typing import Final, Literal
+from typing import Final
 
 from runner.document import Document, Path
 from runner.errors import Problem
-from runner.frozen import frozen
 from runner.rules import Rule
 from runner.schema.files import Kind, keyword_schema, module_names, module_schema
+from runner.schema.structure import Structure
 from runner.schema.validation import ArgumentProblem, argument_problems, keyword_problems, located
 from runner.suggestions import did_you_mean, listed, nearest
 
@@ -25,13 +25,13 @@ LOOKUP_LOOPS: Final = frozenset(
 )
 """Ansible's older forms of a loop: each loops over what the lookup of its name gives."""
 IMPORTS: Final = frozenset({"import_tasks", "import_role"})
+ROLE_ACTIONS: Final = frozenset({"import_role", "include_role"})
 
 UNSUPPORTED: Final[Mapping[str, str]] = {
     **dict.fromkeys(
-        ("include_tasks", "include_role", "import_role", "include_vars", "meta"),
+        ("include_tasks", "include_role", "include_vars", "meta"),
         "write the tasks out here; including files is not supported yet",
     ),
-    **dict.fromkeys(("roles", "role"), "write the role's tasks out here; roles are not supported yet"),
     **dict.fromkeys(("sudo", "sudo_user"), "use become and become_user"),
     "become_method": "leave it out: sudo is the only way",
     "become_flags": "leave it out",
@@ -47,18 +47,6 @@ UNSUPPORTED: Final[Mapping[str, str]] = {
 """Ansible's keywords that have no meaning here yet, and what to do instead."""
 
 
-@frozen
-class Structure:
-    """A playbook's structure: every problem, and what is left of the document without what is wrong.
-
-    `usable` can be parsed and keeps every path, so that what is right can be checked further. It is None
-    if the document is no playbook at all. A play whose `hosts` cannot be used has none there.
-    """
-
-    problems: tuple[Problem, ...]
-    usable: Document | None
-
-
 def playbook_structure(document: Document) -> Structure:
     """What is wrong with a playbook's structure, and what can be used nevertheless."""
     walk = _Walk(document, no_entry={})
@@ -66,10 +54,24 @@ def playbook_structure(document: Document) -> Structure:
     return walk.structure()
 
 
-def tasks_structure(document: Document, kind: Literal["task", "handler"]) -> Structure:
-    """The same for a file of tasks or handlers; one without content has none."""
+def tasks_structure(document: Document) -> Structure:
+    """The same for a file of tasks; one without content has none."""
     walk = _Walk(document, no_entry={"debug": None})
-    walk.tasks(kind)
+    walk.tasks("task")
+    return walk.structure()
+
+
+def handlers_structure(document: Document) -> Structure:
+    """The same for a file of handlers."""
+    walk = _Walk(document, no_entry={"debug": None})
+    walk.tasks("handler")
+    return walk.structure()
+
+
+def role_meta_structure(document: Document) -> Structure:
+    """The same for what a role says about itself."""
+    walk = _Walk(document, no_entry={})
+    walk.role_meta()
     return walk.structure()
 
 
@@ -81,7 +83,7 @@ def playbook_problems(document: Document) -> list[Problem]:
 def _kept(value: object, path: Path, walk: _Walk) -> object:
     """`value` without what cannot be used; a task that is none becomes one that does nothing."""
     if path in walk.no_tasks:
-        return walk.no_entry if len(path) == 1 else {"debug": None}
+        return {} if path[-2:-1] in (("roles",), ("dependencies",)) else {"debug": None} if path[1:] else walk.no_entry
     if isinstance(value, dict):
         return {
             key: _kept(item, (*path, key), walk) for key, item in value.items() if (*path, key) not in walk.unusable
@@ -103,8 +105,8 @@ class _Walk:
         self.no_tasks: set[Path] = set()
 
     def structure(self) -> Structure:
-        if not isinstance(self.document.data, list):
-            return Structure(tuple(self.problems), None if self.problems else self.document)
+        if () in self.no_tasks:
+            return Structure(tuple(self.problems), None)
         if not self.problems:
             return Structure((), self.document)
         return Structure(tuple(self.problems), replace(self.document, data=_kept(self.document.data, (), self)))
@@ -115,12 +117,12 @@ class _Walk:
             for index, entry in enumerate(entries):
                 self._entry(entry, (index,), kind)
         elif entries is not None:
-            self._at(Rule.WRONG_STRUCTURE, (), f"a file of {kind}s is a list of {kind}s", "begin with '- name: …'")
+            self._nothing(f"a file of {kind}s is a list of {kind}s", "begin with '- name: …'")
 
     def playbook(self) -> None:
         plays = self.document.data
         if not isinstance(plays, list):
-            self._at(Rule.WRONG_STRUCTURE, (), "a playbook is a list of plays", "begin with '- hosts: …'")
+            self._nothing("a playbook is a list of plays", "begin with '- hosts: …'")
         elif not plays:
             self._at(Rule.WRONG_STRUCTURE, (), "the playbook has no play", "begin with '- hosts: …'")
         else:
@@ -139,8 +141,37 @@ class _Walk:
             return
         self._keywords(play, path, "import_playbook" if "import_playbook" in play else "play", frozenset())
 
-    def _entry(self, entry: object, path: Path, kind: Kind) -> None:
+    def role_meta(self) -> None:
+        meta = self.document.data
+        if isinstance(meta, dict):
+            self._keywords(meta, (), "role_meta", frozenset())
+        elif meta is not None:
+            self._nothing("what a role says about itself is a mapping", "for example dependencies: [common]")
+
+    def _nothing(self, message: str, hint: str) -> None:
+        """The document is something else altogether."""
+        self.no_tasks.add(())
+        self._at(Rule.WRONG_STRUCTURE, (), message, hint)
+
+    def _role(self, entry: object, path: Path) -> None:
+        if isinstance(entry, str) and entry:
+            return
         if not isinstance(entry, dict):
+            self.no_tasks.add(path)
+            hint = "for example - postgres or - {role: postgres, version: 15}"
+            self._at(Rule.WRONG_STRUCTURE, path, "a role is a name, or a mapping with the key 'role'", hint)
+            return
+        params = frozenset(entry.keys() - keyword_schema("role")["properties"].keys())
+        for name in sorted(params):
+            if not name.isidentifier():
+                hint = "a parameter of a role is a variable: letters, digits and '_'"
+                self._on(Rule.BAD_NAME, (*path, name), f"'{name}' is neither a keyword nor a name for a variable", hint)
+        self._keywords(entry, path, "role", params)
+
+    def _entry(self, entry: object, path: Path, kind: Kind) -> None:
+        if kind == "role":
+            self._role(entry, path)
+        elif not isinstance(entry, dict):
             self.no_tasks.add(path)
             hint = "for example - debug: {msg: hello}"
             self._at(Rule.WRONG_STRUCTURE, path, f"a {kind} is a mapping with a module's name as a key", hint)
@@ -167,6 +198,9 @@ class _Walk:
         modules = [key for key in task if key in module_names()]
         # What is imported as handlers has names; the import itself needs none.
         own: Kind = "task" if kind == "handler" and IMPORTS & task.keys() else kind
+        if kind == "handler" and (roles := ROLE_ACTIONS & task.keys()):
+            hint = "name the role in `roles` or import it in `tasks`: its handlers belong to the play then"
+            self._on(Rule.WRONG_STRUCTURE, (*path, min(roles)), "a role cannot be a handler", hint)
         self._keywords(task, path, own, frozenset(modules))
         if len(modules) > 1:
             names = listed(f"'{module}'" for module in modules)
@@ -192,7 +226,8 @@ class _Walk:
     def _refused_keywords(self, task: dict[str, object], module: str, path: Path) -> None:
         """A problem for each keyword that has no meaning beside the action."""
         described = module_schema(module)
-        for key in task.keys() & set(described.get("x-not-keywords", ())):
+        refused = set(described.get("x-not-keywords", ()))
+        for key in task.keys() & (refused | LOOKUP_LOOPS if "loop" in refused else refused):
             message = f"'{key}' has no meaning for {module}"
             self._on(Rule.UNKNOWN_KEYWORD, (*path, key), message, described["x-not-keywords-hint"])
 
@@ -230,7 +265,7 @@ class _Walk:
         if elsewhere := _known_elsewhere(key, kind):
             return elsewhere
         known = frozenset(keyword_schema(kind)["properties"])
-        if modules or kind in ("play", "block"):
+        if modules or kind not in ("task", "handler"):
             return Rule.UNKNOWN_KEYWORD, f"unknown keyword '{key}'", did_you_mean(key, known)
         if near := nearest(key, known - entry.keys()):
             return Rule.UNKNOWN_KEYWORD, f"unknown keyword or module '{key}'", f"did you mean '{near}'?"

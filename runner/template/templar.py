@@ -53,12 +53,22 @@ class Templar:
         self.redactor = redactor
         self.keys = keys or Keys(redactor)
         self._controller = Controller(tuple(search_path), programs, keeps)
+        self._within: dict[tuple[Path, ...], Templar] = {}
 
     @cached_property
     def _rendering(self) -> Rendering:
         from runner.template.rendering import Rendering
 
         return Rendering(self._controller, self._note_secret)
+
+    def within(self, bases: Sequence[Path]) -> Templar:
+        """One that looks in these directories, and their `templates/` and `files/`, in order."""
+        path = tuple(place for base in bases for place in (base / "templates", base, base / "files"))
+        found = self._within.get(path)
+        if found is None:
+            programs, keeps = self._controller.programs, self._controller.keeps
+            found = self._within[path] = Templar(path, self.redactor, self.keys, programs=programs, keeps=keeps)
+        return found
 
     def render(self, value: object, variables: Mapping[str, object]) -> object:
         """Plain data with every template in it replaced by its value; types are kept.
