@@ -19,6 +19,7 @@ class Rule(StrEnum):
     DUPLICATE_HANDLER = "duplicate-handler"
     DUPLICATE_KEY = "duplicate-key"
     ENCRYPTED = "encrypted"
+    INI_SYNTAX = "ini-syntax"
     INVALID = "invalid"
     MISSING_ENVIRONMENT = "missing-environment"
     MISSING_FILE = "missing-file"
@@ -26,6 +27,7 @@ class Rule(StrEnum):
     MODULE_COUNT = "module-count"
     NO_HOSTS = "no-hosts"
     NOT_A_CONDITION = "not-a-condition"
+    SCRIPT_FAILED = "script-failed"
     SHADOWED_VARIABLE = "shadowed-variable"
     TEMPLATE_FAILURE = "template-failure"
     TEMPLATE_SYNTAX = "template-syntax"
@@ -62,6 +64,7 @@ MEANINGS: Final[Mapping[Rule, str]] = {
     Rule.DUPLICATE_HANDLER: "Two handlers have one name, so that only one of them could be notified.",
     Rule.DUPLICATE_KEY: "A mapping has the same key twice; YAML readers silently keep one.",
     Rule.ENCRYPTED: "Something encrypted that cannot be read: no key or the wrong one, damaged, or moved.",
+    Rule.INI_SYNTAX: "A line of an inventory in INI form cannot be read.",
     Rule.INVALID: "Something is wrong that has no kind of its own.",
     Rule.MISSING_ENVIRONMENT: "An environment variable that a lookup reads is not set, and the lookup has no default.",
     Rule.MISSING_FILE: "A file on the controller that is named does not exist.",
@@ -69,6 +72,7 @@ MEANINGS: Final[Mapping[Rule, str]] = {
     Rule.MODULE_COUNT: "A task has no module, or more than one.",
     Rule.NO_HOSTS: "A pattern means hosts that exist, but leaves none of them.",
     Rule.NOT_A_CONDITION: "A condition is not true or false: text, a number, a list, or no expression at all.",
+    Rule.SCRIPT_FAILED: "An inventory script cannot be run, fails, takes too long, or prints what is no inventory.",
     Rule.SHADOWED_VARIABLE: "A variable is defined in two places, and one of them can never have an effect.",
     Rule.TEMPLATE_FAILURE: "A template is well-formed, but rendering it fails for certain.",
     Rule.TEMPLATE_SYNTAX: "A template or an expression cannot be read.",

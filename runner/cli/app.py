@@ -41,6 +41,12 @@ def _validate() -> click.Command:
     return validate
 
 
+def _inventory() -> click.Command:
+    from runner.cli.inventory import inventory
+
+    return inventory
+
+
 def _doc() -> click.Command:
     from runner.cli.doc import doc
 
@@ -74,6 +80,7 @@ def application() -> click.Group:
             "resume": Entry("Go on with a run that was broken off.", _resume),
             "runs": Entry("List past runs, show what one did.", _runs),
             "validate": Entry("Check playbooks without touching any host.", _validate),
+            "inventory": Entry("Show the hosts, groups and variables of an inventory.", _inventory),
             "doc": Entry("Show the modules, one module in full, or what a kind of problem means.", _doc),
             "backups": Entry("List the backups of a repository.", _backups),
             "vault": Entry("Encrypt, look at, edit and rekey values and files.", _vault),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from runner.cli import options
-from runner.cli.files import existing
+from runner.cli.files import existing_inventories
 from runner.cli.invocation import Invocation
 from runner.cli.keys import GivenKeys, given, keys_from
 from runner.cli.lazy import Entry, LazyGroup
@@ -35,7 +34,7 @@ HEADINGS: Final = ("BACKUP", "SERVICE", "KIND", "STATE OF (UTC)", "SIZE", "FROM"
 def list_backups(
     invocation: Invocation,
     repository: str,
-    inventories: tuple[Path, ...],
+    inventories: tuple[str, ...],
     service: str | None,
     extra: tuple[str, ...],
     output: options.Output,
@@ -52,7 +51,7 @@ def list_backups(
     opening = keys_from(invocation, keys)
     wanted = Options(extra_vars=options.extra_variables(extra, opening))
     passwords = passwords_from(invocation, ask_pass, ask_become_pass)
-    carrying = Carrying(invocation, existing("inventory", inventories), wanted, passwords, opening)
+    carrying = Carrying(invocation, existing_inventories(inventories), wanted, passwords, opening)
     with repository_alone(repository, carrying.inventory, wanted.extra_vars, opening) as opened:
         found = [catalogue(opened, name) for name in ([service] if service else services(opened))]
     _show([manifest for one in found for manifest in one.backups], output)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.cli.asking import ask
+from runner.cli.files import absolute
 from runner.cli.invocation import Invocation
 from runner.cli.problems import text_of
 from runner.errors import ExitCode, InvalidInput, Problem
@@ -50,19 +51,18 @@ def passwords_from(invocation: Invocation, login: bool, become: bool) -> Passwor
 @dataclass(frozen=True)
 class Carrying:
     invocation: Invocation
-    inventories: tuple[Path, ...]
+    inventories: tuple[str, ...]
     options: Options
     passwords: Passwords
     keys: Keys
 
     @cached_property
     def inventory(self) -> Inventory:
-        from runner.inventory import load_inventory
+        from runner.inventory import load_inventory, with_defaults
+        from runner.wiring.scripts import run_script
 
-        found = load_inventory(self.inventories, self.keys)
-        defaults = self.passwords.variables()
-        hosts = {name: replace(host, variables={**defaults, **host.variables}) for name, host in found.hosts.items()}
-        return replace(found, hosts=hosts) if defaults else found
+        found = load_inventory(self.inventories, self.keys, run_script)
+        return with_defaults(found, self.passwords.variables())
 
     def plans(self, playbooks: Sequence[Path]) -> tuple[tuple[Plan, Templar], ...]:
         """A plan for each playbook. InvalidInput with the problems of all of them; warnings are shown."""
@@ -100,6 +100,6 @@ class Carrying:
             redactor=self.invocation.redactor,
             journal=journal,
             watching=watching,
-            origin=Origin(Path.cwd(), tuple(path.absolute() for path in self.inventories)),
+            origin=Origin(Path.cwd(), tuple(map(absolute, self.inventories))),
             earlier=earlier,
         )

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 Output = Literal["text", "json"]
 
+_INVENTORIES: Final = ("-i", "--inventory", "inventories")
+_SOURCES: Final = "PATH|HOST,..."
 NAME_HINT: Final = "use letters, digits and underscores, not starting with a digit"
 
 
@@ -34,23 +36,39 @@ def playbooks(function: F) -> F:
 
 
 def inventories(function: F) -> F:
-    """-i: inventory files; without any, inventory.yml of the current directory if it is there."""
+    """-i: inventory sources; without any, inventory.yml of the current directory if it is there."""
     return click.option(
-        "-i",
-        "--inventory",
-        "inventories",
-        metavar="PATH",
+        *_INVENTORIES,
+        metavar=_SOURCES,
         multiple=True,
-        type=click.Path(path_type=Path),
         callback=lambda _context, _option, given: given or default_inventory(),
-        help="Inventory to read; may be given several times. Without one it is ./inventory.yml, or only localhost.",
+        help="Inventory to read: a file, a directory, a script, or hosts with a comma (web1,). May be given several "
+        "times. Without one it is ./inventory.yml, or only localhost.",
     )(function)
 
 
-def default_inventory() -> tuple[Path, ...]:
+def other_inventories(function: F) -> F:
+    """-i: inventory sources in place of those that are known."""
+    return click.option(
+        *_INVENTORIES, metavar=_SOURCES, multiple=True, help="Inventory to read instead of those of the run."
+    )(function)
+
+
+def default_inventory() -> tuple[str, ...]:
     """The inventory that needs no -i."""
-    path = Path("inventory.yml")
-    return (path,) if path.is_file() else ()
+    return ("inventory.yml",) if Path("inventory.yml").is_file() else ()
+
+
+def limits(function: F) -> F:
+    """--limit: which hosts only."""
+    return click.option(
+        "--limit",
+        "-l",
+        "limits",
+        metavar="PATTERN|@FILE",
+        multiple=True,
+        help="Only hosts that match this pattern too; of several, or of those in a file, one of them.",
+    )(function)
 
 
 def journal(function: F) -> F:

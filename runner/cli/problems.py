@@ -13,7 +13,7 @@ from runner.secret import MASK
 
 WIDEST: Final = 100
 _SECRET_LINE: Final = re.compile(
-    r"(?i)^(?P<key>[\s-]*[\"']?\w*(?:password|passphrase|secret|token|secret_key|secret_access_key|private_key)[\"']?\s*:\s*)"
+    r"(?i)(?P<key>\b\w*(?:password|passphrase|secret|token|secret_key|secret_access_key|private_key)[\"']?\s*[:=]\s*)"
     r"(?![\"']?\{\{).+$"
 )
 

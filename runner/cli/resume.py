@@ -12,7 +12,7 @@ import click
 
 from runner.cli import options
 from runner.cli.carrying import Carrying, passwords_from
-from runner.cli.files import existing
+from runner.cli.files import absolute, existing, existing_inventories
 from runner.cli.invocation import Invocation
 from runner.cli.keys import GivenKeys, given, keys_from
 from runner.errors import Refused, UsageError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run", required=False)
-@options.inventories
+@options.other_inventories
 @options.variables
 @options.yes
 @click.option(
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 def resume(
     invocation: Invocation,
     run: str | None,
-    inventories: tuple[Path, ...],
+    inventories: tuple[str, ...],
     extra: tuple[str, ...],
     yes: bool,
     settle: tuple[str, ...],
@@ -59,7 +59,7 @@ def resume(
     options are those it was started with; extra variables and passwords are not kept and must be given
     again. What was done is not done again; what was cut off, or failed, is.
     """
-    inventories = tuple(path.absolute() for path in existing("inventory", inventories))
+    inventories = tuple(map(absolute, existing_inventories(inventories)))
     opening = keys_from(invocation, keys)
     variables = options.extra_variables(extra, opening)
     decisions = _decisions(settle)
@@ -69,7 +69,7 @@ def resume(
         opened.claim(record.run)
         wanted = replace(_options(record, variables), yes=yes, settle=decisions)
         _enter(record)
-        started_with = tuple(Path(str(path)) for path in _listed(record.options, "inventories"))
+        started_with = existing_inventories(_listed(record.options, "inventories"))
         carrying = Carrying(invocation, inventories or started_with, wanted, passwords, opening)
         (planned,) = carrying.plans(existing("playbook", (Path(record.playbook),)))
 

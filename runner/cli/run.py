@@ -8,16 +8,17 @@ import click
 
 from runner.cli import options
 from runner.cli.carrying import Carrying, passwords_from
-from runner.cli.files import existing
+from runner.cli.files import existing, existing_inventories
 from runner.cli.invocation import Invocation
 from runner.cli.keys import GivenKeys, given, keys_from
+from runner.cli.limits import limit_of
 from runner.errors import ExitCode
 
 
 @click.command()
 @options.playbooks
 @options.inventories
-@click.option("--limit", "-l", metavar="PATTERN", help="Only hosts that match this pattern too.")
+@options.limits
 @click.option("--tags", "-t", metavar="TAG,...", multiple=True, help="Only tasks with one of these tags.")
 @click.option("--skip-tags", metavar="TAG,...", multiple=True, help="No task with one of these tags.")
 @options.variables
@@ -41,8 +42,8 @@ from runner.errors import ExitCode
 def run(
     invocation: Invocation,
     playbooks: tuple[Path, ...],
-    inventories: tuple[Path, ...],
-    limit: str | None,
+    inventories: tuple[str, ...],
+    limits: tuple[str, ...],
     tags: tuple[str, ...],
     skip_tags: tuple[str, ...],
     extra: tuple[str, ...],
@@ -63,12 +64,14 @@ def run(
     are carried out in the order given; the first that fails ends the whole.
     """
     existing("playbook", playbooks)
-    existing("inventory", inventories)
+    existing_inventories(inventories)
     from runner.plan import Options
 
     opening = keys_from(invocation, keys)
+    limit = limit_of(limits)
     wanted = Options(
-        limit=limit,
+        limit=limit.pattern,
+        limit_places=limit.places,
         tags=options.split(tags),
         skip_tags=options.split(skip_tags),
         extra_vars=options.extra_variables(extra, opening),

@@ -12,7 +12,7 @@ import click
 
 from runner.cli import options
 from runner.cli.discovery import playbooks_in
-from runner.cli.files import existing
+from runner.cli.files import existing, existing_inventories
 from runner.cli.invocation import Invocation
 from runner.cli.keys import GivenKeys, given, keys_from
 from runner.errors import ExitCode, InvalidInput, Problem, Severity
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 def validate(
     invocation: Invocation,
     playbooks: tuple[Path, ...],
-    inventories: tuple[Path, ...],
+    inventories: tuple[str, ...],
     output: Literal["text", "json", "sarif"],
     strict: bool,
     keys: GivenKeys,
@@ -52,7 +52,7 @@ def validate(
     """
     files = playbooks_in(existing("playbook", playbooks, directories=True))
     opening = keys_from(invocation, keys, required=False)
-    checked = _checked(files, existing("inventory", inventories), strict, opening)
+    checked = _checked(files, existing_inventories(inventories), strict, opening)
     if output == "text":
         _tell(checked, invocation)
         if checked.errors:
@@ -75,15 +75,16 @@ class Checked:
         return tuple(filter(_is_error, self.problems))
 
 
-def _checked(files: tuple[Path, ...], inventories: Sequence[Path], strict: bool, keys: Keys) -> Checked:
+def _checked(files: tuple[Path, ...], inventories: Sequence[str], strict: bool, keys: Keys) -> Checked:
     """What is wrong with the files; a wrong inventory does not keep the playbooks from being checked."""
     from runner.inventory import load_inventory
     from runner.plan import check_playbook
+    from runner.wiring.scripts import run_script
 
     shared: list[Problem] = []
     inventory: Inventory | None = None
     try:
-        inventory = load_inventory(inventories, keys) if inventories else None
+        inventory = load_inventory(inventories, keys, run_script) if inventories else None
     except InvalidInput as error:
         shared += error.problems
     found = {file: check_playbook(file, inventory, keys) for file in files}

@@ -11,6 +11,7 @@ from runner.document.graft import grafted, listed, part_of
 from runner.document.model import Document, Examined, Path, SecretTemplate, TemplateText, trusted
 from runner.document.read import (
     content_of,
+    decoded,
     examine,
     examine_content,
     examine_text,
@@ -31,6 +32,7 @@ __all__ = [
     "TemplateText",
     "cipher_of",
     "content_of",
+    "decoded",
     "dump",
     "examine",
     "examine_content",

@@ -140,14 +140,17 @@ def _unusable(message: str, place: Location, hint: str = "") -> Examined:
 
 def examine_content(content: bytes, file: str, *, allow_empty: bool = False) -> Examined:
     """As `examine_text`, for bytes that should be UTF-8."""
+    text = decoded(content, file)
+    return _unreadable(text) if isinstance(text, Problem) else examine_text(text, file, allow_empty=allow_empty)
+
+
+def decoded(content: bytes, file: str) -> str | Problem:
+    """The text of a file's bytes, or where they are none."""
     try:
-        return examine_text(content.decode("utf-8"), file, allow_empty=allow_empty)
+        return content.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        before = content[: error.start].decode("utf-8")
-        place = _place_after(before, file)
-        return _unreadable(
-            Problem("the file is not UTF-8 text here", place, "save the file as UTF-8", rule=Rule.UNREADABLE_FILE)
-        )
+        place = _place_after(content[: error.start].decode("utf-8"), file)
+        return Problem("the file is not UTF-8 text here", place, "save the file as UTF-8", rule=Rule.UNREADABLE_FILE)
 
 
 def _place_after(before: str, file: str) -> Location:

@@ -1,156 +1,160 @@
-"""Inventory files in Ansible's YAML shape, with group_vars/ and host_vars/ beside them."""
+"""Inventory sources -> an inventory: files in YAML or INI form, directories of them, scripts, lists of hosts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Final
 
-from runner.document import Document
-from runner.document import Path as Inside
+from runner.document import Examined, cipher_of, content_of, decoded, examine_text
 from runner.errors import InvalidInput, Location, Problem, Severity
-from runner.inventory.merge import Gathered, Group, Layer, merged
-from runner.inventory.model import LOCALHOST, Inventory, Source
-from runner.inventory.ranges import expanded
+from runner.inventory.forms import Form, form_of, is_script
+from runner.inventory.hostlist import is_host_list, read_host_list
+from runner.inventory.ini import read_ini
+from runner.inventory.merge import merged
+from runner.inventory.model import Inventory
+from runner.inventory.precedence import Written
+from runner.inventory.script import RunScript, read_script
+from runner.inventory.variable_files import GROUP_VARS, HOST_VARS, variable_files
+from runner.inventory.written import Gathered, Origin
+from runner.inventory.yaml import read_yaml
 from runner.rules import Rule
-from runner.schema import inventory_problems, variable_problems
 from runner.secret import Redactor
-from runner.suggestions import did_you_mean
 from runner.vault import Keys
 
-_SUFFIXES = ("", ".yml", ".yaml", ".json")
+_IGNORED: Final = re.compile(
+    rf"\..*|{GROUP_VARS}|{HOST_VARS}|vars_plugins|.*(?:~|\.(?:pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry))"
+)
+"""Names in a directory of inventories that are none, as in Ansible."""
 
 
-def load_inventory(paths: Sequence[Path], keys: Keys | None = None) -> Inventory:
-    """The inventory in these files, the later ones winning; only localhost if there is none.
+def load_inventory(
+    sources: Sequence[str | Path], keys: Keys | None = None, run_script: RunScript | None = None
+) -> Inventory:
+    """The inventory of these sources, the later ones winning; only localhost if there is none.
 
-    Files that are encrypted as a whole are opened with `keys`; those of variables may stay closed.
-
-    Raises InvalidInput with everything that is wrong in all of them.
+    Files that are encrypted as a whole are opened with `keys`; those of variables may stay closed. `run_script`
+    runs inventory scripts; without it they are errors. Raises InvalidInput with everything
+    that is wrong in all of them.
     """
-    reading = _Reading(keys or Keys(Redactor()))
-    for path in paths:
-        reading.file(path)
-    for directory in dict.fromkeys(path.parent for path in paths):
-        reading.variable_files(directory)
-    reading.problems.extend(reading.gathered.cycles())
-    if reading.problems:
-        raise InvalidInput(sorted(reading.problems, key=lambda problem: problem.location or Location("", 0, 0)))
-    shown = ", ".join(str(path) for path in paths) or "the empty inventory"
-    return replace(merged(reading.gathered, shown, tuple(reading.warnings)), sealed=tuple(reading.sealed))
+    keys = keys or Keys(Redactor())
+    reading = _Reading(keys, run_script)
+    for source in map(str, sources):
+        reading.source(source)
+    reading.gathered.settle()
+    reading.problems.extend(reading.gathered.problems())
+    shown = ", ".join(map(str, sources)) or "the empty inventory"
+    beside = []
+    for directory in _directories(sources):
+        files, problems = variable_files(directory, reading.gathered, keys)
+        beside.append(files)
+        reading.problems.extend(problems)
+    errors, warnings = _told((*reading.problems, *reading.gathered.warnings()))
+    if errors:
+        raise InvalidInput(errors)
+    return merged(Written(reading.gathered, shown, tuple(beside), warnings=warnings))
+
+
+def beside_playbook(inventory: Inventory, directory: Path, keys: Keys) -> tuple[Inventory, tuple[Problem, ...]]:
+    """The inventory with group_vars/ and host_vars/ beside a playbook, and the errors in those files."""
+    if inventory.written is None or not any((directory / name).is_dir() for name in (GROUP_VARS, HOST_VARS)):
+        return inventory, ()
+    files, problems = variable_files(directory, inventory.written.gathered, keys, shared=True)
+    errors, warnings = _told((*problems, *inventory.warnings))
+    return merged(replace(inventory.written, beside_playbook=files, warnings=warnings)), errors
+
+
+def with_defaults(inventory: Inventory, defaults: Mapping[str, object]) -> Inventory:
+    """The inventory with variables for all hosts that count where nobody says anything."""
+    if inventory.written is None or not defaults:
+        return inventory
+    return merged(replace(inventory.written, defaults=defaults))
 
 
 class _Reading:
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, run_script: RunScript | None) -> None:
         self._keys = keys
-        self.sealed: list[Problem] = []
         self.gathered = Gathered()
         self.problems: list[Problem] = []
-        self.warnings: list[Problem] = []
+        self._run_script = run_script
 
-    def file(self, path: Path) -> None:
+    def source(self, source: str) -> None:
+        if is_host_list(source):
+            self.problems.extend(read_host_list(source, self.gathered))
+            return
+        path = Path(source)
+        for file in _files(path):
+            self.problems.extend(self._file(file))
         if path.is_dir():
-            hint = "name the YAML file in it; a directory of inventories is not supported"
-            self.problems.append(
-                Problem(f"{path} is a directory", Location(str(path), 1, 1), hint, rule=Rule.UNREADABLE_FILE)
-            )
-            return
-        examined = self._keys.examine(path)
-        document = examined.document
-        if document is None:
-            self.problems.extend(_perhaps_ini(problem, path) for problem in examined.problems)
-            return
-        self.problems.extend(examined.problems)
+            self.problems.extend(_misplaced(path))
+
+    def _file(self, path: Path) -> list[Problem]:
+        file = str(path)
+        origin = Origin(str(path.absolute()), str(path.absolute().parent))
+        if is_script(path):
+            return self._script(path, origin)
+        content = content_of(path, file)
+        if isinstance(content, Problem):
+            return [content]
+        if cipher_of(content):
+            return self._yaml(self._keys.variables(path), origin)
+        text = decoded(content, file)
+        if isinstance(text, Problem):
+            return [text]
+        form = form_of(path, text)
+        if isinstance(form, Problem):
+            return [form]
+        if form is Form.INI:
+            return read_ini(text, file, self.gathered, origin)
+        return self._yaml(examine_text(text, file), origin)
+
+    def _yaml(self, examined: Examined, origin: Origin) -> list[Problem]:
+        if examined.document is None:
+            return list(examined.problems)
         known = {problem.location for problem in examined.problems}
-        self.problems.extend(problem for problem in inventory_problems(document) if problem.location not in known)
-        for name, content in _mapping(document.data).items():
-            self._group(name, content, document, (name,))
+        found = read_yaml(examined.document, self.gathered, origin)
+        return [*examined.problems, *(problem for problem in found if problem.location not in known)]
 
-    def _group(self, name: str, content: Any, document: Document, at: Inside) -> Group:
-        group = self.gathered.group(name)
-        content = _mapping(content)
-        for host, variables in _mapping(content.get("hosts")).items():
-            self._hosts(group, host, variables, document, (*at, "hosts", host))
-        group.inline.update(_layer(content.get("vars"), document, (*at, "vars")))
-        for child, inner in _mapping(content.get("children")).items():
-            self._group(child, inner, document, (*at, "children", child))
-            group.children.setdefault(child, document.key_at((*at, "children", child)))
-        return group
-
-    def _hosts(self, group: Group, name: str, variables: Any, document: Document, at: Inside) -> None:
-        try:
-            names = expanded(name)
-        except ValueError as error:
-            message = f"the host name '{name}': {error}"
-            self.problems.append(Problem(message, document.key_at(at), rule=Rule.BAD_NAME))
-            return
-        for host in names:
-            group.hosts[host] = None
-            self.gathered.host(host).inline.update(_layer(variables, document, at))
-
-    def variable_files(self, directory: Path) -> None:
-        hosts = {LOCALHOST: self.gathered.implicit, **self.gathered.hosts}
-        for kind, owners in (("group_vars", self.gathered.groups), ("host_vars", hosts)):
-            place = directory / kind
-            if not place.is_dir():
-                continue
-            for name in sorted({_owner(entry) for entry in place.iterdir() if not entry.name.startswith(".")}):
-                owner = owners.get(name)
-                for file in _files_of(place, name):
-                    layer = self._variables(file)
-                    if owner is not None:
-                        owner.files.update(layer)
-                if owner is None and not (kind == "group_vars" and name in ("all", "ungrouped")):
-                    self._nobody(kind, name, place, owners)
-
-    def _nobody(self, kind: str, name: str, place: Path, owners: Any) -> None:
-        what = kind.removesuffix("_vars")
-        hint = did_you_mean(name, owners, "rename or remove it if it is not for another inventory")
-        message = f"these variables are not used: the inventory has no {what} '{name}'"
-        where = Location(str(place / name), 1, 1)
-        self.warnings.append(Problem(message, where, hint, Severity.WARNING, rule=Rule.UNUSED_VARIABLE_FILE))
-
-    def _variables(self, file: Path) -> Layer:
-        examined = self._keys.variables(file, allow_empty=True)
-        (self.sealed if examined.sealed else self.problems).extend(examined.problems)
-        document = examined.document
-        if document is None or document.data is None:
-            return {}
-        self.problems.extend(variable_problems(document.data, document, ()))
-        return _layer(document.data, document, ())
+    def _script(self, path: Path, origin: Origin) -> list[Problem]:
+        if self._run_script is None:
+            message = "this is an inventory script, and scripts are not run here"
+            return [Problem(message, Location(str(path), 1, 1), rule=Rule.UNSUPPORTED)]
+        return read_script(path, self._run_script, self.gathered, origin)
 
 
-def _perhaps_ini(problem: Problem, path: Path) -> Problem:
-    """The problem of an inventory that cannot be read, with what is to be done if it is in Ansible's older form."""
-    try:
-        is_ini = path.read_text(encoding="utf-8").lstrip().startswith("[")
-    except (OSError, UnicodeDecodeError):
-        return problem
-    return replace(problem, hint="inventories are YAML here, not INI") if is_ini else problem
+def _files(path: Path) -> Iterator[Path]:
+    """The inventories at a path: of a directory all in it, in order of their names, but for what is none."""
+    if not path.is_dir():
+        yield path
+        return
+    for entry in sorted(path.iterdir(), key=lambda entry: entry.name):
+        if not _IGNORED.fullmatch(entry.name):
+            yield from _files(entry)
 
 
-def _mapping(value: Any) -> dict[str, Any]:
-    """`value` if it is a mapping, else an empty one: that it is none has been reported."""
-    return value if isinstance(value, dict) else {}
+def _misplaced(directory: Path) -> Iterator[Problem]:
+    """A warning for each directory of variables that is too deep below a directory of inventories."""
+    for name in (GROUP_VARS, HOST_VARS):
+        for found in sorted(directory.glob(f"*/**/{name}")):
+            if not any(_IGNORED.fullmatch(part) for part in found.relative_to(directory).parts[:-1]):
+                message = f"these variables are not used: only {directory / name} counts for {directory}"
+                hint = f"move them there, or add -i {found.parent}"
+                place = Location(str(found), 1, 1)
+                yield Problem(message, place, hint, Severity.WARNING, rule=Rule.UNUSED_VARIABLE_FILE)
 
 
-def _layer(variables: Any, document: Document, at: Inside) -> Layer:
-    if not isinstance(variables, dict):
-        return {}
-    return {name: (value, Source(document, (*at, name))) for name, value in variables.items()}
+def _directories(sources: Sequence[str | Path]) -> list[Path]:
+    """The directories of the sources, each where it comes last, for there it wins."""
+    paths = [Path(source) for source in map(str, sources) if not is_host_list(source)]
+    every = [path if path.is_dir() else path.parent for path in paths]
+    return list(reversed(dict.fromkeys(reversed(every))))
 
 
-def _owner(entry: Path) -> str:
-    return entry.stem if entry.is_file() and entry.suffix in _SUFFIXES else entry.name
-
-
-def _files_of(place: Path, name: str) -> list[Path]:
-    """The files for one group or host: NAME.yml and the like, then those of the directory NAME, in order of names."""
-    files = [place / f"{name}{suffix}" for suffix in _SUFFIXES]
-    inside = sorted((place / name).rglob("*")) if (place / name).is_dir() else []
-    return [
-        file
-        for file in (*files, *inside)
-        if file.is_file() and file.suffix in _SUFFIXES and not file.name.startswith(".")
-    ]
+def _told(problems: Sequence[Problem]) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+    """Errors and warnings apart, each once, in order of place."""
+    nowhere = Location("", 0, 0)
+    ordered = sorted(dict.fromkeys(problems), key=lambda problem: problem.location or nowhere)
+    errors = tuple(problem for problem in ordered if problem.severity is Severity.ERROR)
+    return errors, tuple(problem for problem in ordered if problem.severity is not Severity.ERROR)

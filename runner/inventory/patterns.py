@@ -1,4 +1,4 @@
-"""Host patterns: `web`, `a:b`, `a,b`, `a:&b`, `a:!b`, `web*`, `~regex`, `group[0]`, `group[1:3]`, `all`."""
+"""Host patterns: `web`, `a:b`, `a,b`, `a:&b`, `a:!b`, `web*`, `web[ab]`, `~regex`, `group[0]`, `group[1:3]`, `all`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from runner.errors import Problem
+from runner.errors import InvalidInput, Problem
 from runner.frozen import frozen
-from runner.inventory.model import LOCALHOST, Inventory
+from runner.inventory.model import Inventory
+from runner.inventory.written import ALL, LOCALHOST
 from runner.rules import Rule
 from runner.suggestions import did_you_mean
 
@@ -37,12 +38,20 @@ def matching(inventory: Inventory, pattern: str) -> Selection:
         return Selection(
             (), (Problem("the host pattern is empty", hint="write all, or the name of a group", rule=Rule.NO_HOSTS),)
         )
-    hosts = list(_any_of(inventory, plain or ["all"], problems))
+    hosts = list(_any_of(inventory, plain or [ALL], problems, hosts_first=True))
     for term in narrowing:
         allowed = frozenset(_any_of(inventory, [term], problems))
         hosts = [host for host in hosts if host in allowed]
     excluded = frozenset(_any_of(inventory, excluding, problems))
     return Selection(tuple(host for host in hosts if host not in excluded), tuple(problems))
+
+
+def select(inventory: Inventory, pattern: str) -> tuple[str, ...]:
+    """The hosts a pattern means. May be empty (an empty group). Raises InvalidInput for names nobody has."""
+    found = matching(inventory, pattern)
+    if found.problems:
+        raise InvalidInput(found.problems)
+    return found.hosts
 
 
 def _terms(inventory: Inventory, pattern: str) -> list[str]:
@@ -51,17 +60,22 @@ def _terms(inventory: Inventory, pattern: str) -> list[str]:
         return [pattern.strip()]
     terms: list[str] = []
     for part in pattern.split(","):
-        if part.strip().startswith("~") or part.strip().lstrip("&!") in inventory.hosts:
+        meant = part.strip().lstrip("&!")
+        if meant.startswith("~") or meant in inventory.hosts:
             terms.append(part)
         else:
             terms.extend(re.split(r":(?![^\[]*\])", part))
     return [term.strip() for term in terms if term.strip().lstrip("&!")]
 
 
-def _any_of(inventory: Inventory, terms: Iterable[str], problems: list[Problem]) -> Iterable[str]:
+def _any_of(
+    inventory: Inventory, terms: Iterable[str], problems: list[Problem], hosts_first: bool = False
+) -> Iterable[str]:
+    """The hosts of all terms. `hosts_first`: a name that a host and a group have means the host, as in Ansible."""
     found: dict[str, None] = {}
     for term in terms:
-        found.update(dict.fromkeys(_one(inventory, term, problems)))
+        hosts = (term,) if hosts_first and term in inventory.hosts else _one(inventory, term, problems)
+        found.update(dict.fromkeys(hosts))
     return found
 
 
@@ -71,15 +85,15 @@ def _one(inventory: Inventory, term: str, problems: list[Problem]) -> tuple[str,
     if (subscript := _SUBSCRIPT.fullmatch(term)) and term not in inventory.groups:
         hosts = _one(inventory, subscript["name"], problems)
         return _part_of(hosts, subscript, problems) if hosts else ()
-    if term in ("all", "*"):
-        return inventory.groups.get("all", ())
+    if term in (ALL, "*"):
+        return inventory.groups.get(ALL, ())
     if term in inventory.groups:
         return inventory.groups[term]
     if term in inventory.hosts:
         return (term,)
     if term in _LOCAL_NAMES:
         return (LOCALHOST,)
-    if "*" in term or "?" in term:
+    if any(character in term for character in "*?["):
         return _by_name(inventory, re.compile(fnmatch.translate(term)), term, problems)
     problems.append(_unknown(inventory, term))
     return ()
@@ -95,15 +109,14 @@ def _by_expression(inventory: Inventory, term: str, problems: list[Problem]) -> 
 
 
 def _by_name(inventory: Inventory, expression: re.Pattern[str], term: str, problems: list[Problem]) -> tuple[str, ...]:
-    found: dict[str, None] = {}
-    for group, hosts in inventory.groups.items():
-        if group != "all" and expression.match(group):
-            found.update(dict.fromkeys(hosts))
-    found.update(dict.fromkeys(host for host in inventory.groups.get("all", ()) if expression.match(host)))
-    if not found:
+    """The hosts that fit, and those of groups that fit. Unlike in Ansible `a*` does not mean the group `all`."""
+    groups = [group for group in inventory.groups if group != ALL and expression.match(group)]
+    named = frozenset(inventory.groups.get(ALL, ()))
+    hosts = [host for host in inventory.hosts if host in named and expression.match(host)]
+    if not groups and not hosts:
         message = f"the pattern '{term}' fits no host and no group of {inventory.file}"
         problems.append(Problem(message, rule=Rule.UNKNOWN_HOST))
-    return tuple(found)
+    return tuple(dict.fromkeys((*(host for group in groups for host in inventory.groups[group]), *hosts)))
 
 
 def _part_of(hosts: tuple[str, ...], subscript: re.Match[str], problems: list[Problem]) -> tuple[str, ...]:

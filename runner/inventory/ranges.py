@@ -9,7 +9,7 @@ from typing import Final
 
 MOST: Final = 100_000
 
-_RANGE: Final = re.compile(r"\[(\w+):(\w+)(?::(\d+))?\]")
+_RANGE: Final = re.compile(r"\[(\w*):(\w+)(?::(\d+))?\]")
 
 
 def expanded(name: str) -> list[str]:
@@ -37,17 +37,21 @@ def _values(first: str, last: str, step: str | None) -> list[str]:
     stride = int(step or 1)
     if stride < 1:
         raise ValueError("the step of a range must be 1 or more")
-    if first.isdigit() and last.isdigit():
-        width = len(first) if first.startswith("0") and len(first) > 1 else 0
-        numbers = range(int(first), int(last) + 1, stride)
-        if len(numbers) > MOST:
-            raise ValueError(f"it stands for more than {MOST} hosts")
-        values = [str(number).zfill(width) for number in numbers]
-    else:
-        values = _letters(first, last)[::stride]
+    first = first or "0"
+    values = _numbers(first, last, stride) if first.isdigit() and last.isdigit() else _letters(first, last)[::stride]
     if not values:
         raise ValueError(f"the range [{first}:{last}] is empty: its end comes before its beginning")
     return values
+
+
+def _numbers(first: str, last: str, stride: int) -> list[str]:
+    width = len(first) if first.startswith("0") and len(first) > 1 else 0
+    if width and len(last) != width:
+        raise ValueError(f"both ends of the range [{first}:{last}] need the same number of digits")
+    numbers = range(int(first), int(last) + 1, stride)
+    if len(numbers) > MOST:
+        raise ValueError(f"it stands for more than {MOST} hosts")
+    return [str(number).zfill(width) for number in numbers]
 
 
 def _letters(first: str, last: str) -> list[str]:

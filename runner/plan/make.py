@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner.document import Document, Examined, trusted
 from runner.errors import InvalidInput, Location, Problem, Severity
-from runner.inventory import LOCALHOST, Inventory, load_inventory
+from runner.inventory import LOCALHOST, Inventory, beside_playbook, load_inventory
 from runner.plan.batches import batches
 from runner.plan.check import play_problems
 from runner.plan.files import VariableFiles
@@ -76,6 +76,7 @@ class _Making:
         self._playbook = Playbook("", ())
         self._planned: list[PlannedPlay] = []
         if self._document is not None:
+            self._look_beside(Path(self._document.file).parent)
             self._playbook = parse(self._document)
             self._check(self._document, without_environment)
 
@@ -94,6 +95,12 @@ class _Making:
         contents = {name: document.data for name, document in self._files.documents.items()}
         number = fingerprint(self._document.data, contents, self._options)
         return Plan(self._playbook, self._inventory, tuple(self._planned), self._options, number, problems)
+
+    def _look_beside(self, directory: Path) -> None:
+        """Take in the variables of groups and hosts that lie beside the playbook."""
+        if self._inventory is not None:
+            self._inventory, problems = beside_playbook(self._inventory, directory, self._templar.keys)
+            self._problems += problems
 
     def _check(self, document: Document, without_environment: Severity) -> None:
         inventory = self._inventory or Inventory({}, {}, "")

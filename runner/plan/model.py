@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Final
 
-from runner.errors import Problem
+from runner.errors import Location, Problem
 from runner.frozen import frozen
 from runner.inventory import Inventory
 from runner.playbook import Play, Playbook
@@ -50,6 +50,8 @@ class Options:
     that were cut off in the middle, by path: "again" or "done"."""
 
     limit: str | None = None
+    limit_places: Mapping[str, Location] = field(default_factory=dict)
+    """Where the parts of `limit` stand that were read from files."""
     tags: tuple[str, ...] = ()
     skip_tags: tuple[str, ...] = ()
     extra_vars: Mapping[str, object] = field(default_factory=dict)

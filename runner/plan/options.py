@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from runner.errors import Problem
+from runner.errors import Location, Problem
 from runner.inventory import Inventory, matching
 from runner.plan.model import Options, PlannedPlay
 from runner.plan.tags import known_tags
@@ -28,8 +28,16 @@ def option_problems(
     if options.limit is None:
         return
     limited = matching(inventory, options.limit)
-    for problem in limited.problems:
-        yield replace(problem, message=f"--limit: {problem.message}")
+    yield from limit_problems(inventory, limited.problems, options.limit_places)
     if not limited.problems and not any(play.hosts for play in planned):
         message = f"--limit {options.limit} leaves no host for any play of {playbook.file}"
         yield Problem(message, None, rule=Rule.NO_HOSTS)
+
+
+def limit_problems(
+    inventory: Inventory, problems: Iterable[Problem], places: Mapping[str, Location]
+) -> Iterator[Problem]:
+    """The problems of a limit, those of parts that were read from files with their places there."""
+    located = {problem: place for part, place in places.items() for problem in matching(inventory, part).problems}
+    for problem in problems:
+        yield replace(problem, message=f"--limit: {problem.message}", location=located.get(problem))

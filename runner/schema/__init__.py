@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from runner.schema.defaults import with_defaults
 from runner.schema.files import Kind, action_names, data_dir, keyword_schema, module_names, module_schema, schema
-from runner.schema.inventories import inventory_problems, variable_problems, variables_structure
+from runner.schema.inventories import (
+    as_described,
+    inventory_problems,
+    name_problem,
+    variable_problems,
+    variables_structure,
+)
 from runner.schema.playbooks import (
     BLOCK_KEYS,
     IMPORTS,
@@ -29,6 +35,7 @@ __all__ = [
     "Kind",
     "action_names",
     "argument_problems",
+    "as_described",
     "data_dir",
     "handlers_structure",
     "handlers_structure",
@@ -38,6 +45,7 @@ __all__ = [
     "module_names",
     "module_schema",
     "Structure",
+    "name_problem",
     "playbook_problems",
     "playbook_structure",
     "problems",

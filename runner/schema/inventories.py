@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from runner.document import Document, Path
-from runner.errors import Problem
+from runner.errors import Location, Problem, Severity
 from runner.rules import Rule
 from runner.schema.files import schema
 from runner.schema.structure import Structure
@@ -35,13 +35,21 @@ _REPLACED: Final = {
 }
 
 
+_UNNAMABLE: Final = frozenset(" \t,&!~*?@=[]:'\"#;(){}")
+_TRUE: Final = frozenset({"yes", "on", "1", "true", "y", "t"})
+_FALSE: Final = frozenset({"no", "off", "0", "false", "n", "f"})
+
+
 def inventory_problems(document: Document) -> list[Problem]:
-    """Every way in which a document does not fit the schema of inventories."""
+    """Every way in which a document does not fit the schema of inventories, but for the names of hosts."""
     walk = _Walk(document)
     data = document.data
     if not isinstance(data, dict):
-        hint = "begin with 'all:' and 'hosts:' below it; inventories are YAML here, not INI"
-        walk.note(Rule.WRONG_STRUCTURE, (), "an inventory is a mapping of groups", hint)
+        hint = "begin with 'all:' and 'hosts:' below it"
+        walk.note(Rule.WRONG_STRUCTURE, (), "an inventory in YAML is a mapping of groups", hint)
+    elif isinstance(data.get("plugin"), str):
+        hint = f"give a script with -i instead that prints what `ansible-inventory -i {document.file} --list` prints"
+        walk.note(Rule.UNSUPPORTED, ("plugin",), "this configures an inventory plugin of Ansible's", hint, on_key=True)
     else:
         for name, group in data.items():
             walk.group(group, (name,))
@@ -63,6 +71,35 @@ def variables_structure(document: Document) -> Structure:
     return Structure(found, document if isinstance(document.data, dict) else None)
 
 
+def name_problem(name: str, kind: str, place: Location) -> Problem | None:
+    """What is wrong, or odd, with the name of a host or a group (`kind`) that stands at `place`."""
+    unnamable = _UNNAMABLE - {":"} if kind == "host" else _UNNAMABLE
+    if not name or unnamable.intersection(name) or name.startswith("-"):
+        message = f"'{name}' cannot be the name of a {kind}: patterns could not mean it"
+        return Problem(message, place, "use letters, digits, '_', '-' and '.'", rule=Rule.BAD_NAME)
+    if kind == "group" and not name.isidentifier():
+        message = f"the group '{name}' has a name that Ansible calls invalid"
+        hint = "use letters, digits and '_', not beginning with a digit"
+        return Problem(message, place, hint, Severity.WARNING, rule=Rule.BAD_NAME)
+    return None
+
+
+def as_described(name: str, value: object, text: str) -> object:
+    """The value of a variable that was written as bare `text`, where nobody can write types as YAML has them.
+
+    `yes` is a boolean for a variable that must be one, and digits are text for one that must be text.
+    """
+    wanted = schema("inventory.json")["definitions"]["variables"]["properties"].get(name, {}).get("type")
+    if wanted == "boolean" and isinstance(value, (str, int)):
+        word = str(value).lower()
+        return True if word in _TRUE else False if word in _FALSE else value
+    if wanted == "string" and isinstance(value, (int, float)):
+        return text
+    if wanted == "integer" and isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    return value
+
+
 class _Walk:
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -73,7 +110,8 @@ class _Walk:
         self.problems.append(Problem(message, place, hint, rule=rule))
 
     def group(self, group: object, path: Path) -> None:
-        self._name(path, "group")
+        if problem := name_problem(str(path[-1]), "group", self.document.key_at(path)):
+            self.problems.append(problem)
         if group is None:
             return
         if not isinstance(group, dict):
@@ -104,14 +142,7 @@ class _Walk:
                 if key == "children":
                     self.group(item, (*path, name))
                 else:
-                    self._name((*path, name), "host")
                     self.variables(item, (*path, name))
-
-    def _name(self, path: Path, kind: str) -> None:
-        name = str(path[-1])
-        if not name or any(character in name for character in " \t,&!~") or name.startswith("-"):
-            message = f"'{name}' cannot be the name of a {kind}: patterns could not mean it"
-            self.note(Rule.BAD_NAME, path, message, "use letters, digits, '_', '-' and '.'", on_key=True)
 
     def variables(self, variables: object, path: Path) -> None:
         if variables is None:

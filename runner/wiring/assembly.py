@@ -52,12 +52,12 @@ class Origin:
     """What resume must know to find everything again, kept with the run's options."""
 
     directory: Path
-    inventories: tuple[Path, ...]
+    inventories: tuple[str, ...]
 
     def added_to(self, event: Event) -> Event:
         if not isinstance(event, RunStarted):
             return event
-        known = {"directory": str(self.directory), "inventories": [str(path) for path in self.inventories]}
+        known = {"directory": str(self.directory), "inventories": list(self.inventories)}
         return replace(event, options={**event.options, **known})
 
 
