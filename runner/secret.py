@@ -77,6 +77,16 @@ class Redactor:
                 self._by_first = _by_first(self._unbroken)
                 self._longest = max(map(len, self._unbroken))
 
+    def register_derived(self, text: str) -> None:
+        """From now on `text`, made of a secret, is masked, unless it is so short that it says nothing."""
+        if len(text) >= SHORTEST:
+            self.register(text)
+
+    @property
+    def knows_any(self) -> bool:
+        """Whether there is anything to mask."""
+        return bool(self._whole)
+
     def text(self, text: str) -> str:
         """`text` with every known secret masked."""
         if text in self._whole:

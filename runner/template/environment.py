@@ -18,6 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
 from runner.template.lazy import names_a_secret
+from runner.template.taint import Taint
 
 
 class UndefinedAccessError(jinja2.UndefinedError):
@@ -70,6 +71,19 @@ class _CodeGenerator(NativeCodeGenerator):
         values = list(group)
         return repr(values[0] if len(values) == 1 else "".join(_text(value) for value in values))
 
+    def visit_Getitem(self, node: nodes.Getitem, frame: Any) -> None:  # noqa: N802  the name is Jinja's
+        """A part of text is asked of the environment too, which Jinja itself does for single items only."""
+        if not isinstance(node.arg, nodes.Slice):
+            super().visit_Getitem(node, frame)
+            return
+        self.write("environment.getitem(")
+        self.visit(node.node, frame)
+        self.write(", slice(")
+        for part in (node.arg.start, node.arg.stop, node.arg.step):
+            self.visit(part or nodes.Const(None), frame)
+            self.write(", ")
+        self.write("))")
+
 
 class _Context(Context):
     def get_all(self) -> Any:
@@ -93,7 +107,7 @@ class _Template(jinja2.Template):
 
 
 class Environment(ImmutableSandboxedEnvironment):
-    """`note_secret` is told every value read from a key whose name says it is secret."""
+    """`note_secret` is told every value read from a key whose name says it is secret; `taint` what is made of text."""
 
     code_generator_class = _CodeGenerator
     template_class = _Template
@@ -103,7 +117,7 @@ class Environment(ImmutableSandboxedEnvironment):
         """What macros, `{% set %}` and `{% filter %}` blocks give."""
         return _joined(parts)
 
-    def __init__(self, search_path: Sequence[Path], note_secret: Callable[[object], None]) -> None:
+    def __init__(self, search_path: Sequence[Path], note_secret: Callable[[object], None], taint: Taint) -> None:
         super().__init__(
             undefined=Undefined,
             loader=jinja2.FileSystemLoader([str(path) for path in search_path]),
@@ -113,9 +127,13 @@ class Environment(ImmutableSandboxedEnvironment):
             auto_reload=False,
         )
         self._note_secret = note_secret
+        self._taint = taint
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        return self._noted(argument, super().getitem(obj, argument))
+        found = self._noted(argument, super().getitem(obj, argument))
+        if isinstance(obj, str):
+            self._taint.note((obj,), found)
+        return found
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         return self._noted(attribute, super().getattr(obj, attribute))
@@ -124,6 +142,14 @@ class Environment(ImmutableSandboxedEnvironment):
         if isinstance(value, str) and names_a_secret(name):
             self._note_secret(value)
         return value
+
+    def call(self, context: Context, obj: Any, *args: Any, **kwargs: Any) -> Any:
+        """Text's own methods are watched: `password.upper()`."""
+        result = super().call(context, obj, *args, **kwargs)
+        owner = getattr(obj, "__self__", None)
+        if isinstance(owner, str):
+            self._taint.note((owner, *args, *kwargs.values()), result)
+        return result
 
     def compiled(self, text: str) -> jinja2.Template:
         """A template of a file; raises jinja2.TemplateSyntaxError."""

@@ -19,6 +19,7 @@ from runner.template.filters import FILTERS
 from runner.template.lazy import LazyList, Scope, kind_of
 from runner.template.lookups import found, globals_for
 from runner.template.omit import OMIT
+from runner.template.taint import Taint
 from runner.template.tests import TESTS
 
 T = TypeVar("T")
@@ -46,14 +47,16 @@ _LISTS: Final = (list, tuple, LazyList, range, Set, KeysView, ValuesView, ItemsV
 class Rendering:
     """Carries out templates and expressions, each compiled once. Thread-safe.
 
-    Its methods raise UndefinedVariable and TemplateError. `note_secret` is told what a secret's name holds.
+    Its methods raise UndefinedVariable and TemplateError. `note_secret` is told what a secret's name holds, `taint`
+    watches what is made of it.
     """
 
-    def __init__(self, controller: Controller, note_secret: Callable[[object], None]) -> None:
+    def __init__(self, controller: Controller, note_secret: Callable[[object], None], taint: Taint) -> None:
         self._controller = controller
         self._note_secret = note_secret
-        self._environment = Environment(controller.search_path, note_secret)
-        self._environment.filters.update(FILTERS)
+        self._environment = Environment(controller.search_path, note_secret, taint)
+        filters = {**self._environment.filters, **FILTERS}
+        self._environment.filters = {name: taint.watched(made) for name, made in filters.items()}
         self._environment.tests.update(TESTS)
         self._environment.globals.update(globals_for(controller, note_secret), omit=OMIT)
         self.analyst = Analyst(self._environment)

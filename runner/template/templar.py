@@ -16,6 +16,7 @@ from runner.template.controller import Controller, Programs, no_programs
 from runner.template.errors import TemplateError, shortened
 from runner.template.lazy import HostVariables, Scope, kind_of
 from runner.template.omit import OMIT
+from runner.template.taint import Taint
 from runner.template.usage import Usage
 from runner.vault import CannotOpen, Keys
 
@@ -59,7 +60,7 @@ class Templar:
     def _rendering(self) -> Rendering:
         from runner.template.rendering import Rendering
 
-        return Rendering(self._controller, self._note_secret)
+        return Rendering(self._controller, self._note_secret, Taint(self.redactor))
 
     def within(self, bases: Sequence[Path]) -> Templar:
         """One that looks in these directories, and their `templates/` and `files/`, in order."""
