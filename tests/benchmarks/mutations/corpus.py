@@ -24,6 +24,19 @@ KINDS: Final[Mapping[str, Breaking]] = {
 }
 
 
+LEGAL_IN_ANSIBLE: Final = frozenset(
+    {
+        "duplicate key",
+        "YAML 1.1 boolean",
+        "octal number",
+        "condition in braces",
+        "two handlers of one name",
+        "tag that no task has",
+    }
+)
+"""What is a mistake here, and none in Ansible, which warns at most."""
+
+
 def laid_out(root: Path) -> Path:
     """A copy of the corpus in `root`: the valid playbooks with what they need, and the shipped ones."""
     shutil.copytree(VALID, root, dirs_exist_ok=True)
