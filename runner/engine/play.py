@@ -13,8 +13,8 @@ from runner.engine.chronicle import Chronicle
 from runner.engine.context import Ask, Surroundings
 from runner.engine.crew import Crew
 from runner.engine.handlers import Handlers
-from runner.engine.lineup import lined_up
-from runner.engine.step import Stage
+from runner.engine.lineup import facts_task, lined_up
+from runner.engine.step import Stage, Step
 from runner.engine.strategies import go_through
 from runner.engine.variables import PlayVariables
 from runner.events import BatchFinished, BatchStarted, PlayFinished, PlayStarted
@@ -99,7 +99,7 @@ class PlayRun:
 
     def _sections(self, walk: Walk, handlers: Handlers, hosts: tuple[str, ...]) -> Falls:
         scope = Scope(keywords.of_play(self._play))
-        fallen: Falls = {}
+        fallen = self._gather(walk, hosts, scope)
         for number, steps in enumerate(self._play.sections):
             fallen |= walk.run(steps, [host for host in hosts if host not in fallen], scope)
             self._lose(fallen)
@@ -108,6 +108,15 @@ class PlayRun:
             point = f"{self._play.path}.flush[{number}]"
             fallen = {**handlers.flush(walk, point, flushing, replace(scope, must_run=forced)), **fallen}
             self._lose(fallen)
+        return fallen
+
+    def _gather(self, walk: Walk, hosts: tuple[str, ...], scope: Scope) -> Falls:
+        """Gather the facts of the hosts, if the play wants or uses them."""
+        if not self._planned.gathers:
+            return {}
+        task = facts_task(self._play)
+        fallen = walk.step(Step(task, task.path, keywords.inside(scope.keywords, task.keywords)), hosts)
+        self._lose(fallen)
         return fallen
 
     def _lose(self, fallen: Falls) -> None:

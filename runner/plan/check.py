@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
 from runner.errors import Problem
+from runner.frozen import frozen
 from runner.plan.conditions import condition_problems
 from runner.plan.facts import PlayFacts
 from runner.plan.files import VariableFiles, template_texts
+from runner.plan.gathering import mentions_facts
 from runner.plan.naming import naming_problems
 from runner.plan.references import handler_problems, reference_problems, repository_problems
 from runner.plan.syntax import syntax_problems, text_problems
@@ -19,21 +22,40 @@ from runner.plan.world import World
 from runner.playbook import Play
 
 
-def play_problems(
-    world: World, play: Play, index: int, hosts: tuple[str, ...], found: Sequence[Step], files: VariableFiles
-) -> Iterator[Problem]:
-    """What is wrong with a play whose structure is right, as far as it can be known.
+@frozen
+class CheckedPlay:
+    """What is wrong with a play, and whether facts must be gathered for it."""
 
-    `hosts` are those it works on, `found` are its tasks.
-    """
-    levels = levels_of_play(world.document, index)
+    problems: tuple[Problem, ...]
+    gathers: bool
+
+
+def checked_play(
+    world: World, play: Play, index: int, hosts: tuple[str, ...], found: Sequence[Step], files: VariableFiles
+) -> CheckedPlay:
+    """What can be known of a play whose structure is right. `hosts` are those it works on, `found` are its tasks."""
     facts = PlayFacts(world, play, index, hosts, files.of(PlayFacts(world, play, index, hosts)))
+    contents: dict[str, list[Text]] = {}
+    problems = tuple(_problems(facts, found, contents))
+    return CheckedPlay(problems, _gathers(facts, contents))
+
+
+def _gathers(facts: PlayFacts, contents: Mapping[str, Sequence[Text]]) -> bool:
+    if facts.play.gathering.wanted is not None:
+        return facts.play.gathering.wanted
+    play = cast(list[object], facts.world.document.data)[facts.index]
+    texts = [text.value for found in contents.values() for text in found]
+    return mentions_facts([play, texts], [facts.variables(host) for host in facts.hosts])
+
+
+def _problems(facts: PlayFacts, found: Sequence[Step], contents: dict[str, list[Text]]) -> Iterator[Problem]:
+    world = facts.world
+    levels = levels_of_play(world.document, facts.index)
     yield from syntax_problems(levels, found, world.templar)
     yield from handler_problems(found)
     yield from repository_problems(facts)
     yield from connection_problems(facts)
     rendering = Rendering(facts)
-    contents: dict[str, list[Text]] = {}
     for step in found:
         for seen in rendering.seen(step):
             yield from value_problems_of(seen, facts)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from runner.frozen import frozen
+from runner.plan.gathering import fact_names, is_fact
 from runner.plan.tree import Step
 from runner.plan.variables import PlayVariables
 from runner.plan.world import FileVariables, World
@@ -122,7 +123,7 @@ class PlayFacts(PlayVariables):
         return frozenset().union(*(usage.names for usage in self._usages(value)))
 
     def _reach_of(self, name: str, usage: Usage, way: _Way) -> Reach:
-        if name in way.passing:
+        if name in way.passing or (is_fact(name) and self.passing(None) & fact_names()):
             return Reach(steady=False, names=frozenset({name}))
         paths = frozenset(path for path in usage.paths if path[0] == name)
         key = (way.host, id(way.step.role) if way.step else 0, name, paths, usage.whole)

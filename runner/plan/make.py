@@ -10,7 +10,7 @@ from runner.document import Document, Examined, trusted
 from runner.errors import InvalidInput, Location, Problem, Severity
 from runner.inventory import LOCALHOST, Inventory, beside_playbook, load_inventory
 from runner.plan.batches import batches
-from runner.plan.check import play_problems
+from runner.plan.check import checked_play
 from runner.plan.files import VariableFiles
 from runner.plan.fingerprint import fingerprint
 from runner.plan.model import Options, Plan, PlannedPlay
@@ -125,8 +125,10 @@ class _Making:
         self._problems += inventory_syntax_problems(inventory, self._templar)
         self._problems += value_syntax_problems(dict(self._options.extra_vars), None, self._templar)
         for index, play in enumerate(plays):
-            self._planned.append(PlannedPlay(play, hosts[index], batches(hosts[index], play.serial)))
-            self._problems += play_problems(world, play, index, hosts[index], found[index], self._files)
+            checked = checked_play(world, play, index, hosts[index], found[index], self._files)
+            self._problems += checked.problems
+            own = batches(hosts[index], play.serial)
+            self._planned.append(PlannedPlay(play, hosts[index], own, checked.gathers))
         self._problems += self._files.problems
         if self._inventory:
             self._problems += option_problems(self._playbook, self._planned, inventory, self._options)

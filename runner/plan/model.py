@@ -64,11 +64,12 @@ class Options:
 
 @frozen
 class PlannedPlay:
-    """A play with its hosts, and the batches in which `serial` works through them."""
+    """A play with its hosts, the batches in which `serial` works through them, and whether facts are gathered first."""
 
     play: Play
     hosts: tuple[str, ...]
     batches: tuple[tuple[str, ...], ...]
+    gathers: bool = False
 
 
 @frozen
@@ -85,3 +86,9 @@ class Plan:
     fingerprint: str
     warnings: tuple[Problem, ...] = ()
     prompted: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+    @property
+    def modules(self) -> frozenset[str]:
+        """The names of the modules it uses."""
+        gathering = frozenset({"setup"}) if any(planned.gathers for planned in self.plays) else frozenset()
+        return self.playbook.modules | gathering

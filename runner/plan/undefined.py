@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from runner.errors import Location, Problem
 from runner.plan.facts import Missing, PlayFacts
+from runner.plan.gathering import is_fact
 from runner.plan.model import RESCUE_MAGIC
 from runner.plan.texts import Text, texts_of_keywords, texts_of_step
 from runner.plan.tree import Level, Step
@@ -119,7 +120,7 @@ def _hint(name: str, step: Step | None, facts: PlayFacts) -> str:
     if name in RESCUE_MAGIC:
         return "it is there in `rescue` and `always` only"
     if name.startswith("ansible_"):
-        otherwise = "facts are not gathered: register what a command says, or define it in the inventory"
+        otherwise = "no play gathers facts" if is_fact(name) else "no fact is called so: register what a command says"
     else:
         otherwise = "define it in vars, the inventory or with -e, or use default()"
     return did_you_mean(name, facts.all_names(step) - {name}, otherwise)

@@ -10,6 +10,7 @@ from runner.document import Document
 from runner.errors import Severity
 from runner.frozen import frozen
 from runner.inventory import Inventory
+from runner.plan.gathering import fact_names
 from runner.plan.model import Options
 from runner.plan.setters import Setters
 from runner.template import Templar
@@ -56,6 +57,8 @@ def _set_names(value: object) -> Iterator[str]:
         facts = value.get("set_fact")
         if isinstance(facts, dict):
             yield from facts
+        if "setup" in value or ("hosts" in value and value.get("gather_facts") is not False):
+            yield from fact_names()
         if "set_fact" in value and isinstance(value.get("args"), dict):
             yield from value["args"]
         for item in value.values():

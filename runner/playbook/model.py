@@ -163,6 +163,15 @@ class Prompt:
 
 
 @frozen
+class Gathering:
+    """Whether facts are gathered (None: if the play uses one), and how: arguments of setup, and seconds."""
+
+    wanted: bool | None = None
+    args: Variables = field(default_factory=dict)
+    timeout: object = None
+
+
+@frozen
 class Objectives:
     """Seconds a recovery may take (`rto`) and seconds of data that may be lost (`rpo`)."""
 
@@ -193,6 +202,7 @@ class Play:
     max_fail_percentage: float | None = None
     on_unreachable: OnUnreachable = "drop"
     force_handlers: bool = False
+    gathering: Gathering = field(default_factory=lambda: Gathering())
     objectives: Objectives = field(default_factory=Objectives)
     repositories: Variables = field(default_factory=dict)
 

@@ -13,6 +13,7 @@ from runner.playbook.library import IMPORTED, IMPORTS
 from runner.playbook.model import (
     Block,
     Entry,
+    Gathering,
     Keywords,
     LoopControl,
     Objectives,
@@ -86,6 +87,7 @@ class _Reading:
             max_fail_percentage=play.get("max_fail_percentage"),
             on_unreachable=play.get("on_unreachable", "drop"),
             force_handlers=play.get("force_handlers", False),
+            gathering=_gathering(play),
             objectives=Objectives(**{name: seconds(value) for name, value in play.get("objectives", {}).items()}),
             repositories=play.get("repositories", {}),
         )
@@ -237,6 +239,11 @@ def _keywords(entry: Mapping[str, Any]) -> Keywords:
 def _prompt(written: Mapping[str, Any]) -> Prompt:
     kept = {key: value for key, value in written.items() if key != "unsafe"}
     return Prompt(**{"prompt": f"{written['name']}:", **kept})
+
+
+def _gathering(play: Mapping[str, Any]) -> Gathering:
+    args = {name: play[name] for name in ("gather_subset", "fact_path") if name in play}
+    return Gathering(play.get("gather_facts"), args, play.get("gather_timeout"))
 
 
 def _loop(task: Mapping[str, Any]) -> object:

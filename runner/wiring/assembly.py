@@ -100,7 +100,7 @@ def carry_out(
             hosts=hosts,
             repositories=repositories.of,
             # All of them now: a damaged installation must not show in the middle of a recovery.
-            modules={name: MODULES[name] for name in plan.playbook.modules},
+            modules={name: MODULES[name] for name in plan.modules},
             templar=templar,
             redactor=redactor,
             publish=lambda event: bus.publish(origin.added_to(event)),
