@@ -17,6 +17,7 @@ from runner.secret import Redactor
 from runner.template import Templar
 from tests.modules.bed import At, Bench
 from tests.modules.standins import StandIns
+from tests.support.namespaces import bind, private
 
 
 @pytest.fixture
@@ -81,3 +82,18 @@ def standins(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S
     made = StandIns(tmp_path / "standins")
     monkeypatch.setenv("PATH", f"{made.directory}:{os.environ['PATH']}")
     return made
+
+
+@pytest.fixture
+def private_machine(tmp_path: Path) -> Iterator[Path]:
+    """A view of this machine whose mounts, host name, network and /etc are the test's own; gives that /etc."""
+    if os.getuid() != 0:
+        pytest.skip("only root can have a view of the machine of its own")
+    copy = tmp_path / "etc"
+    shutil.copytree("/etc", copy, symlinks=True)
+    try:
+        with private():
+            bind(copy, "/etc")
+            yield copy
+    except OSError as refused:
+        pytest.skip(f"this machine allows no view of its own: {refused}")
