@@ -24,8 +24,10 @@ from runner.playbook import Play
 
 @frozen
 class CheckedPlay:
-    """What is wrong with a play, and whether facts must be gathered for it."""
+    """What is known of a play with its tasks, what is wrong with it, and whether facts must be gathered for it."""
 
+    facts: PlayFacts
+    steps: Sequence[Step]
     problems: tuple[Problem, ...]
     gathers: bool
 
@@ -37,7 +39,7 @@ def checked_play(
     facts = PlayFacts(world, play, index, hosts, files.of(PlayFacts(world, play, index, hosts)))
     contents: dict[str, list[Text]] = {}
     problems = tuple(_problems(facts, found, contents))
-    return CheckedPlay(problems, _gathers(facts, contents))
+    return CheckedPlay(facts, found, problems, _gathers(facts, contents))
 
 
 def _gathers(facts: PlayFacts, contents: Mapping[str, Sequence[Text]]) -> bool:

@@ -9,8 +9,9 @@ from pathlib import Path
 from runner.document import Document, Examined, trusted
 from runner.errors import InvalidInput, Location, Problem, Severity
 from runner.inventory import LOCALHOST, Inventory, beside_playbook, load_inventory
+from runner.plan.advice import advice
 from runner.plan.batches import batches
-from runner.plan.check import checked_play
+from runner.plan.check import CheckedPlay, checked_play
 from runner.plan.files import VariableFiles
 from runner.plan.fingerprint import fingerprint
 from runner.plan.model import Options, Plan, PlannedPlay
@@ -47,7 +48,7 @@ def check_playbook(path: Path, inventory: Inventory | None, keys: Keys | None = 
     examined = keys.examine(path)
     if inventory is None and _needs_no_inventory(examined.document):
         inventory = load_inventory(())
-    return list(_Making(examined, inventory, Options(), templar, Severity.WARNING).problems())
+    return list(_Making(examined, inventory, Options(), templar, Severity.WARNING).problems(advised=True))
 
 
 def _needs_no_inventory(document: Document | None) -> bool:
@@ -75,17 +76,24 @@ class _Making:
         self._document = self._library.playbook(examined)
         self._playbook = Playbook("", ())
         self._planned: list[PlannedPlay] = []
+        self._checked: list[CheckedPlay] = []
         if self._document is not None:
             self._look_beside(Path(self._document.file).parent)
             self._playbook = parse(self._document)
             self._check(self._document, without_environment)
 
-    def problems(self) -> tuple[Problem, ...]:
-        """All problems and warnings, each once, in order of place, with secrets masked."""
+    def problems(self, *, advised: bool = False) -> tuple[Problem, ...]:
+        """All problems and warnings, each once, in order of place, with secrets masked.
+
+        `advised`: once nothing is wrong, what is only odd is told too.
+        """
         inherited = self._inventory.warnings if self._inventory else ()
         unreadable = self._library.unreadable
         further = [problem for problem in self._problems if problem.location not in unreadable]
-        return _in_order((*self._library.problems, *further, *inherited), self._templar.redactor)
+        found = [*self._library.problems, *further, *inherited]
+        if advised and not any(problem.severity is Severity.ERROR for problem in found):
+            found += advice(self._checked)
+        return _in_order(found, self._templar.redactor)
 
     def plan(self) -> Plan:
         problems = self.problems()
@@ -126,6 +134,7 @@ class _Making:
         self._problems += value_syntax_problems(dict(self._options.extra_vars), None, self._templar)
         for index, play in enumerate(plays):
             checked = checked_play(world, play, index, hosts[index], found[index], self._files)
+            self._checked.append(checked)
             self._problems += checked.problems
             own = batches(hosts[index], play.serial)
             self._planned.append(PlannedPlay(play, hosts[index], own, checked.gathers))

@@ -21,7 +21,7 @@ Found = Sequence[tuple[PlayFacts, Sequence[Step]]]
 
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _BY_A_NAME_THAT_IS_A_VALUE: Final = re.compile(
-    r"\bvars\s*\[|\b(?:lookup|query|q)\(\s*['\"]vars['\"]\s*,\s*[^'\"\s]|\bhostvars\s*\[[^\]]*\]\s*\[\s*[^'\"\s]"
+    r"\bvars\s*\[|\b(?:lookup|query|q)\(\s*['\"]vars['\"]\s*,(?!\s*['\"]\w+['\"]\s*[,)])|\bhostvars\s*\[[^\]]*\]\s*\[\s*[^'\"\s]"
 )
 _BRINGS_TASKS: Final = frozenset({"include_tasks", "include_role"})
 _LARGEST: Final = 1 << 20
@@ -30,9 +30,11 @@ _LARGEST: Final = 1 << 20
 def unused_problems(found: Found) -> Iterator[Problem]:
     """A warning for each variable of the playbook that no template and no condition anywhere reads.
 
-    Says nothing if what reads variables is known to the run alone. Roles and files of tasks may be used by others,
-    so what they set is left alone.
+    Says nothing if what reads variables is not known, or to the run alone. Roles and files of tasks may be used by
+    others, so what they set is left alone.
     """
+    if not all(facts.world.has_inventory and not facts.world.is_sealed for facts, _ in found):
+        return
     texts = list(_texts(found))
     tasks = [step for _, steps in found for step in steps]
     if any(_BY_A_NAME_THAT_IS_A_VALUE.search(text) for text in texts) or not all(map(_is_decided, tasks)):
