@@ -123,6 +123,17 @@ class AttemptFailed(Event):
 
 
 @frozen
+class IncludedVariables:
+    """Files of variables on the controller (absolute): each variable by its own name, or all in one called `name`.
+
+    Only the paths are told: what is a template in a file, or secret, is so whenever it is read.
+    """
+
+    paths: tuple[str, ...]
+    name: str = ""
+
+
+@frozen
 class TaskFinished(Event):
     """Durable before anything that follows it starts. `result` is what `register` holds.
 
@@ -130,7 +141,8 @@ class TaskFinished(Event):
     `shared_with` are the other hosts of the batch that take over a `run_once` result. `to_rescue`: the task
     failed and an enclosing block's rescue section takes over. `partial`: in check mode, what `result`
     does not hold is unknown, and so are the facts named in `unknown_facts`. `delegated_facts` are facts of
-    other hosts (delegate_facts), by host. `withheld`: this copy of the
+    other hosts (delegate_facts), by host. `included`: the variables in
+    these files the host sees from now on. `withheld`: this copy of the
     event had a secret masked or was censored by no_log.
     """
 
@@ -153,6 +165,7 @@ class TaskFinished(Event):
     partial: bool = False
     unknown_facts: tuple[str, ...] = ()
     delegated_facts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    included: tuple[IncludedVariables, ...] = ()
     withheld: bool = False
 
 

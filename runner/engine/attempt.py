@@ -80,6 +80,7 @@ class Attempt:
             hint=ended.hint,
             facts={} if ended.failed else ended.facts,
             delegated_facts={} if ended.failed else ended.delegated,
+            included=() if ended.failed else ended.included,
             notified=notified,
             registered=self._task.register or "",
             diff=ended.diff,

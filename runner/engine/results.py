@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from runner.errors import ExitCode, HostUnreachable, SentraPlayError, TaskFailed
-from runner.events import Status
+from runner.events import IncludedVariables, Status
 from runner.frozen import frozen
 from runner.hosts.contract import CommandFailed
 from runner.modules.contract import Change, Diff, Outcome
@@ -32,6 +32,7 @@ class Ended:
     diff: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     delegated: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    included: tuple[IncludedVariables, ...] = ()
     partial: bool = False
     unknown_facts: tuple[str, ...] = ()
 
@@ -45,7 +46,13 @@ def acted(outcome: Outcome, show_diff: bool) -> Ended:
     data = _data(outcome.data)
     result = {"changed": outcome.changed, "failed": False, **_lines(data), **data}
     status = Status.CHANGED if outcome.changed else Status.OK
-    return Ended(status, result, diff=_text(outcome.diff, show_diff), facts=_data(outcome.facts))
+    return Ended(
+        status,
+        result,
+        diff=_text(outcome.diff, show_diff),
+        facts=_data(outcome.facts),
+        included=_those(outcome.included),
+    )
 
 
 def previewed(change: Change, show_diff: bool) -> Ended:
@@ -60,6 +67,7 @@ def previewed(change: Change, show_diff: bool) -> Ended:
         message=change.summary,
         diff=_text(change.diff, show_diff),
         facts=_data(change.facts),
+        included=_those(change.included),
         partial=change.needed is not False,
     )
 
@@ -152,9 +160,14 @@ def of_loop(items: Iterable[Ended]) -> Ended:
         diff="\n".join(item.diff for item in ended if item.diff),
         facts=facts,
         delegated=_joined(item.delegated for item in ended),
+        included=tuple(one for item in ended for one in item.included),
         partial=any(item.partial for item in ended),
         unknown_facts=tuple(name for item in ended for name in item.unknown_facts),
     )
+
+
+def _those(included: IncludedVariables | None) -> tuple[IncludedVariables, ...]:
+    return (included,) if included and included.paths else ()
 
 
 def delegated(ended: Ended, host: str) -> Ended:

@@ -18,6 +18,7 @@ from runner.events import (
     Event,
     HandlersFlushed,
     HostRescued,
+    IncludedVariables,
     ObjectiveMeasured,
     PlayStarted,
     RunStarted,
@@ -44,6 +45,7 @@ class Fatal:
 class RunState:
     """`ends` are the recorded ends of tasks; `values` what is registered and the facts, by host.
 
+    `included` are the files of variables that a host sees besides.
     `pending` are the paths of notified handlers that have not run, by host; False if, in check mode, it
     is only possible that they are notified. `handled` has the path of a handler's latest run, by handler
     and host. `started` are the tasks that were begun since the run was started or resumed, `cut_off` those that had
@@ -58,6 +60,7 @@ class RunState:
     fingerprint: str = ""
     ends: dict[Key, TaskFinished] = field(default_factory=dict)
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
+    included: dict[str, list[IncludedVariables]] = field(default_factory=dict)
     pending: dict[str, dict[str, bool]] = field(default_factory=dict)
     handled: dict[Key, str] = field(default_factory=dict)
     started: set[Key] = field(default_factory=set)
@@ -124,6 +127,8 @@ class RunState:
         known = self.values.setdefault(host, {})
         known.update(_facts(event, event.facts))
         known.update(gaps_named(event.unknown_facts))
+        if event.included:
+            self.included.setdefault(host, []).extend(event.included)
         if event.registered:
             known[event.registered] = known_result(event, event.registered)
 

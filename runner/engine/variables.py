@@ -1,8 +1,8 @@
 """What a task sees on a host, in Ansible's order of precedence (the later wins):
 
-role defaults < inventory < play `vars` < `vars_prompt` < `vars_files` < role vars < block and task `vars` < facts and
-registered results < parameters of roles, variables given to includes < extra variables < magic variables <
-loop variables.
+role defaults < inventory < play `vars` < `vars_prompt` < `vars_files` < role vars < block and task `vars` <
+`include_vars` < facts and registered results < parameters of roles, variables given to includes < extra variables <
+magic variables < loop variables.
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ class PlayVariables:
             **self._exported.vars.values,
             **(role.vars.values if role else {}),
             **keywords.vars,
+            **self._included(host),
             **self._state.values.get(host, {}),
             **keywords.params,
             **self._plan.options.extra_vars,
@@ -102,6 +103,13 @@ class PlayVariables:
         for name in self._planned.play.vars_files:
             seen = {**so_far, **found, **self._plan.options.extra_vars, **self._magic_of(host)}
             found.update(self._file(self._directory / self._templar.render_text(name, seen)))
+        return found
+
+    def _included(self, host: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for included in self._state.included.get(host, ()):
+            own = {name: value for path in included.paths for name, value in self._file(Path(path)).items()}
+            found.update({included.name: own} if included.name else own)
         return found
 
     def _file(self, path: Path) -> Mapping[str, Any]:

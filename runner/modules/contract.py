@@ -16,6 +16,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from runner.events import IncludedVariables
 from runner.frozen import frozen
 from runner.hosts.contract import Host, Reader
 from runner.repositories.contract import Repositories
@@ -43,6 +44,7 @@ class Change:
     diff: Diff | None = None
     data: Mapping[str, object] = field(default_factory=dict)
     facts: Mapping[str, object] = field(default_factory=dict)
+    included: IncludedVariables | None = None
 
 
 @frozen
@@ -53,6 +55,7 @@ class Outcome:
     data: Mapping[str, object] = field(default_factory=dict)
     facts: Mapping[str, object] = field(default_factory=dict)
     diff: Diff | None = None
+    included: IncludedVariables | None = None
 
 
 @frozen

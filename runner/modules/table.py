@@ -13,6 +13,7 @@ _PLACES: Final[Mapping[str, str]] = {
     "assert": "control.assertion:Assert",
     "debug": "control.debug:Debug",
     "fail": "control.fail:Fail",
+    "include_vars": "control.include_vars:IncludeVars",
     "pause": "control.pause:Pause",
     "set_fact": "control.set_fact:SetFact",
     "ping": "facts.ping:Ping",

@@ -16,13 +16,14 @@ from runner.plan.world import FileVariables
 from runner.playbook import first_file
 from runner.rules import Rule
 from runner.schema import module_schema, variable_problems
-from runner.template import TemplateError, is_template
+from runner.template import Templar, TemplateError, is_template
 
 
 class VariableFiles:
     """Reads each file of variables once. `documents` are those that were read, by their name."""
 
-    def __init__(self) -> None:
+    def __init__(self, templar: Templar) -> None:
+        self._templar = templar
         self.documents: dict[str, Document] = {}
         self.problems: list[Problem] = []
         self._read: set[FilePath] = set()
@@ -36,7 +37,7 @@ class VariableFiles:
             paths = self._paths(name, facts)
             complete = complete and paths is not None and len(paths) == 1
             for path in paths or ():
-                document = self._document(path, self._place(facts, index), facts)
+                document = self.document(path, self._place(facts, index))
                 complete = complete and path not in self._sealed
                 data = document.data if document else None
                 if document and isinstance(data, dict):
@@ -59,7 +60,8 @@ class VariableFiles:
                 return None
         return list(found)
 
-    def _document(self, path: FilePath, place: Location, facts: PlayFacts) -> Document | None:
+    def document(self, path: FilePath, place: Location) -> Document | None:
+        """A file of variables that is named at `place`; None if it is not there or cannot be read."""
         shown = str(path)
         if path in self._read:
             return self.documents.get(shown)
@@ -68,7 +70,7 @@ class VariableFiles:
             message = f"there is no file of variables {shown}"
             self.problems.append(Problem(message, place, "check the path", rule=Rule.MISSING_FILE))
             return None
-        keys = facts.world.templar.keys
+        keys = self._templar.keys
         examined = keys.variables(path)
         if examined.sealed:
             self._sealed.add(path)
@@ -80,7 +82,7 @@ class VariableFiles:
         self.documents[shown] = document
         self.problems.extend(variable_problems(document.data, document, ()))
         for name, value in document.data.items() if isinstance(document.data, dict) else ():
-            self.problems.extend(value_syntax_problems(value, document.at((name,)), facts.world.templar))
+            self.problems.extend(value_syntax_problems(value, document.at((name,)), self._templar))
         return document
 
     def _place(self, facts: PlayFacts, index: int) -> Location:

@@ -19,6 +19,7 @@ from runner.plan.options import option_problems
 from runner.plan.secrets import register_secrets
 from runner.plan.setters import Setters
 from runner.plan.syntax import inventory_syntax_problems, value_syntax_problems
+from runner.plan.taking import taken_in_by
 from runner.plan.targets import targets
 from runner.plan.tree import steps
 from runner.plan.world import World, names_set_by
@@ -70,7 +71,7 @@ class _Making:
         self._inventory = inventory
         self._options = options
         self._templar = templar
-        self._files = VariableFiles()
+        self._files = VariableFiles(templar)
         self._library = Library(templar, options.extra_vars)
         self._problems: list[Problem] = []
         self._document = self._library.playbook(examined)
@@ -115,15 +116,16 @@ class _Making:
         plays = self._playbook.plays
         hosts = [self._hosts(play, index, document) for index, play in enumerate(plays)]
         found = [steps(play, document, index) for index, play in enumerate(plays)]
+        taken_in = taken_in_by(found, self._files)
         world = World(
             document,
             inventory,
             self._options,
             self._templar,
-            names_set_by(document),
+            names_set_by(document) | taken_in.names,
             Setters(list(zip(found, hosts, strict=True)), self._options),
             self._inventory is not None,
-            self._library.has_sealed,
+            self._library.has_sealed or taken_in.open_ended,
             without_environment,
         )
         register_secrets((document.data, self._options.extra_vars), self._templar.redactor)

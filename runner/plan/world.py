@@ -28,8 +28,9 @@ class World:
     setters: Setters
     has_inventory: bool = True
     """False while a playbook is checked alone: then `inventory` is empty and says nothing."""
-    is_sealed: bool = False
-    """Whether some variables cannot be read for want of a key, so that any name may exist."""
+    open_ended: bool = False
+    """Whether any name may exist: some variables cannot be read for want of a key, or only the run knows from which
+    file a task takes them in."""
     without_environment: Severity = Severity.ERROR
     """What it is when an environment variable is not set that will be needed."""
 

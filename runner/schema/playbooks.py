@@ -29,7 +29,7 @@ ROLE_ACTIONS: Final = frozenset({"import_role", "include_role"})
 
 UNSUPPORTED: Final[Mapping[str, str]] = {
     **dict.fromkeys(
-        ("include_tasks", "include_role", "include_vars", "meta"),
+        ("include_tasks", "include_role", "meta"),
         "write the tasks out here; including files is not supported yet",
     ),
     **dict.fromkeys(("sudo", "sudo_user"), "use become and become_user"),

@@ -27,6 +27,7 @@ from runner.events import (
     HandlersFlushed,
     HostRecap,
     HostRescued,
+    IncludedVariables,
     ItemFinished,
     ObjectiveMeasured,
     OutputLine,
@@ -54,6 +55,7 @@ plain = st.recursive(
 )
 data = st.dictionaries(text, plain, max_size=4)
 names = st.lists(text, max_size=3).map(tuple)
+included = st.builds(IncludedVariables, names, text)
 recap = st.builds(HostRecap, *[st.integers(0, 99)] * 7)
 at = {"at": number}
 
@@ -78,6 +80,7 @@ EVENTS: dict[type[Event], st.SearchStrategy[Any]] = {
             st.booleans(),
             names,
             st.dictionaries(text, data, max_size=2),
+            st.tuples(included),
             st.booleans(),
         ),
         **at,
