@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -14,6 +13,7 @@ import click
 from runner.cli.asking import ask
 from runner.cli.invocation import Invocation
 from runner.errors import TaskFailed, UsageError
+from runner.frozen import frozen
 from runner.secret import Secret
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ PROMPTS: Final = frozenset({"prompt", "prompt_ask_vault_pass"})
 PATIENCE_SECONDS: Final = 120.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GivenKeys:
     """What the command line says about keys."""
 

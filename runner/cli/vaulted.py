@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from runner.document import Cipher, cipher_of
 from runner.errors import Refused, UsageError
+from runner.frozen import frozen
 from runner.vault import CannotOpen, Keys
 from runner.vault.age import seal
 from runner.vault.rewriting import all_encrypted, encrypted, named, opened, sealed_anew, with_value
@@ -18,7 +18,7 @@ from runner.vault.rewriting import all_encrypted, encrypted, named, opened, seal
 _MARK: Final = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Vaulted:
     """A file as it was read. `cipher` tells how it is encrypted as a whole, if it is."""
 

@@ -35,7 +35,7 @@ class Attempt:
         self._step = step
         self._task = step.task
         self._preparer = preparer
-        self._host = host
+        self.host = host
         self._reader = Reader(stage.around.templar)
         self._check = stage.options.check
         self._doings = 0
@@ -60,6 +60,11 @@ class Attempt:
             ended, notified = self._notified(ended)
         return self._finished(ended, notified, name, shared_with, time.monotonic() - started)
 
+    @property
+    def has_jobs(self) -> bool:
+        """Whether jobs left something on its host."""
+        return bool(self._jobs)
+
     def forget_jobs(self) -> None:
         """Remove what the task's jobs left on its host, now that their end is recorded. Nobody's end depends on it."""
         with suppress(SentraPlayError):
@@ -71,7 +76,7 @@ class Attempt:
     ) -> TaskFinished:
         return TaskFinished(
             path=self._step.path,
-            host=self._host,
+            host=self.host,
             name=name,
             status=ended.status,
             result=ended.result,
@@ -105,9 +110,9 @@ class Attempt:
         return self._loop(variables)
 
     def _variables(self) -> dict[str, Any]:
-        found = self._stage.variables.of(self._host, self._step.keywords)
-        if self._host in self._step.failures:
-            found.update(self._step.failures[self._host].variables())
+        found = self._stage.variables.of(self.host, self._step.keywords)
+        if self.host in self._step.failures:
+            found.update(self._step.failures[self.host].variables())
         return found
 
     def _hides(self, variables: Variables) -> bool:
@@ -165,7 +170,7 @@ class Attempt:
     def _tell_item(self, index: int, item: object, ended: Ended, seen: Variables) -> None:
         label = guarded_text(lambda: self._reader.text(self._task.loop_control.label, seen, default=str(item)))
         event = ItemFinished(
-            self._step.path, self._host, index, label, ended.status, ended.result, at=self._stage.around.clock()
+            self._step.path, self.host, index, label, ended.status, ended.result, at=self._stage.around.clock()
         )
         self._stage.chronicle.tell(event, no_log=self.no_log)
 
@@ -173,7 +178,7 @@ class Attempt:
         false = self._reader.first_false(self._step.keywords.when, variables)
         if false is not None:
             return results.skipped("Conditional result was False", false)
-        if self._host in self._step.doubtful:
+        if self.host in self._step.doubtful:
             raise Unknown("it is not known in check mode whether this handler is notified")
         doing = self._decided(variables)
         return self._judged(guarded(self._once(doing)), variables) if self._check else self._tries(doing, variables)
@@ -183,7 +188,7 @@ class Attempt:
         return decide(
             self._stage,
             self._step,
-            self._host,
+            self.host,
             args,
             variables,
             check=self._check,
@@ -221,7 +226,7 @@ class Attempt:
 
     def _try_again(self, attempt: int, retries: int, ended: Ended, variables: Variables) -> None:
         around = self._stage.around
-        event = AttemptFailed(self._step.path, self._host, attempt, retries, ended.message, at=around.clock())
+        event = AttemptFailed(self._step.path, self.host, attempt, retries, ended.message, at=around.clock())
         self._stage.chronicle.tell(event, no_log=self.no_log)
         self._wait(self._reader.seconds(self._task.delay, variables, DEFAULT_DELAY_SECONDS))
 

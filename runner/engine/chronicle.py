@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from runner.engine.results import CENSORED
@@ -31,27 +31,60 @@ class Chronicle:
     If publishing raises (the journal cannot be written), the state does not change and Unrecorded is raised.
     """
 
-    def __init__(self, publish: Callable[[Event], None], redactor: Redactor, state: RunState) -> None:
+    def __init__(self, publish: Callable[..., None], redactor: Redactor, state: RunState) -> None:
         self._publish = publish
         self._redactor = redactor
         self._lock = threading.Lock()
+        self._thread = threading.local()
         self.state = state
 
-    def tell(self, event: Event, *, no_log: bool = False) -> None:
-        """Publish `event` and take it in; with `no_log` others see that it happened, not what."""
+    def tell(self, *events: Event, no_log: bool = False) -> None:
+        """Publish what this thread holds and `events`, together, and take them in.
+
+        With `no_log` others see that they happened, not what.
+        """
+        self._publish_all([*self._held(), *self._fit_to_show(events, no_log)])
+        self._take_in(events)
+
+    def hold(self, *events: Event, no_log: bool = False) -> None:
+        """Take `events` in; they are published with what this thread tells next.
+
+        Only for what that follows at once: nothing may have an effect before it is told of, so all that
+        happened before is then recorded too. Whoever waits for something else calls `release` first.
+        """
+        self._thread.held = [*self._held(), *self._fit_to_show(events, no_log)]
+        self._take_in(events)
+
+    def release(self) -> None:
+        """Publish what this thread holds."""
+        if held := self._held():
+            self._publish_all(held)
+
+    def _held(self) -> list[Event]:
+        held: list[Event] = getattr(self._thread, "held", [])
+        self._thread.held = []
+        return held
+
+    def _fit_to_show(self, events: Sequence[Event], no_log: bool) -> list[Event]:
+        return [self._masked(_censored(event) if no_log else event) for event in events]
+
+    def _publish_all(self, events: Sequence[Event]) -> None:
         try:
-            self._publish(self._masked(_censored(event) if no_log else event))
+            self._publish(*events)
         except Exception as error:
             raise Unrecorded(error) from error
+
+    def _take_in(self, events: Sequence[Event]) -> None:
         with self._lock:
-            self.state.apply(event)
+            for event in events:
+                self.state.apply(event)
 
     def watch(self, event: Event) -> None:
         """Publish what is only for those watching."""
         self._publish(event)
 
     def _masked(self, event: Event) -> Event:
-        if not isinstance(event, TaskFinished):
+        if not (isinstance(event, TaskFinished) and self._redactor.knows_any):
             return event
         shown = {name: self._redactor.redact(getattr(event, name)) for name in KNOWN_LATER}
         if all(value == getattr(event, name) for name, value in shown.items()):

@@ -27,6 +27,7 @@ def confirm(stage: Stage, step: Step, hosts: tuple[str, ...]) -> None:
         return
     text = reader.text(question, stage.variables.of(wanted[0], step.keywords))
     if not stage.options.yes:
+        stage.chronicle.release()
         answer = stage.around.ask(f"{text} ({', '.join(wanted)}) Type {YES} to go on:", True)
         if answer.strip().lower() != YES:
             raise Refused(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from threading import Semaphore
-from typing import Any, TypeVar
+from typing import Any
 
+from runner.engine import recording
 from runner.engine.arguments import Preparer
 from runner.engine.attempt import Attempt
 from runner.engine.conditions import Reader
@@ -15,13 +16,12 @@ from runner.engine.confirming import confirm
 from runner.engine.settling import settled
 from runner.engine.step import Stage, Step
 from runner.errors import Interrupted, SentraPlayError
-from runner.events import TaskFinished, TaskInterrupted, TaskStarted
+from runner.events import TaskFinished, TaskStarted
 from runner.modules.contract import Module
 from runner.playbook import Task
 from runner.secret import Redactor
 from runner.template import Templar
 
-T = TypeVar("T")
 Ends = dict[str, TaskFinished]
 
 
@@ -66,13 +66,9 @@ class Crew:
         slots = self._slots(stage, step, hosts[0])
         name = self._name(stage, step, hosts[0])
         stage.chronicle.tell(TaskStarted(step.path, name, step.task.module, hosts, step.is_handler, at=around.clock()))
-        futures = {
-            host: self._pool.submit(
-                _one, Attempt(stage, step, preparer, host), stage, step, host, name, shared_with, slots
-            )
-            for host in hosts
-        }
-        return dict(zip(futures, results_of(futures.values()), strict=True))
+        attempts = [Attempt(stage, step, preparer, host) for host in hosts]
+        work = {self._pool.submit(_one, attempt, stage, name, shared_with, slots): attempt for attempt in attempts}
+        return recording.recorded(stage, step, name, work, tidy=lambda attempt: self._pool.submit(attempt.forget_jobs))
 
     def _preparer(self, task: Task, templar: Templar) -> Preparer:
         found = self._preparers.get(task.path)
@@ -108,35 +104,9 @@ class Crew:
 
 
 def _one(
-    attempt: Attempt,
-    stage: Stage,
-    step: Step,
-    host: str,
-    name: str,
-    shared_with: tuple[str, ...],
-    slots: AbstractContextManager[object],
+    attempt: Attempt, stage: Stage, name: str, shared_with: tuple[str, ...], slots: AbstractContextManager[object]
 ) -> TaskFinished:
-    try:
-        with slots:
-            if stage.around.interrupted.is_set():
-                raise Interrupted("interrupted")
-            end = attempt.run(name, shared_with)
-    except Interrupted:
-        stage.chronicle.tell(TaskInterrupted(step.path, host, name, at=stage.around.clock()))
-        raise
-    stage.chronicle.tell(end, no_log=attempt.no_log)
-    attempt.forget_jobs()
-    return end
-
-
-def results_of(futures: Collection[Future[T]]) -> list[T]:
-    """What all of them return, once all have ended.
-
-    Raises what went wrong beyond any task: a bug or a broken journal before an interruption.
-    """
-    wait(futures)
-    errors = [error for error in (future.exception() for future in futures) if error is not None]
-    errors.sort(key=lambda error: isinstance(error, Interrupted))
-    if errors:
-        raise errors[0]
-    return [future.result() for future in futures]
+    with slots:
+        if stage.around.interrupted.is_set():
+            raise Interrupted("interrupted")
+        return attempt.run(name, shared_with)

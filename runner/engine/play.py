@@ -98,6 +98,12 @@ class PlayRun:
         self._tell(BatchFinished(self._play.path, index, at=self._parts.clock()))
 
     def _sections(self, walk: Walk, handlers: Handlers, hosts: tuple[str, ...]) -> Falls:
+        try:
+            return self._in_order(walk, handlers, hosts)
+        finally:
+            self._parts.chronicle.release()
+
+    def _in_order(self, walk: Walk, handlers: Handlers, hosts: tuple[str, ...]) -> Falls:
         scope = Scope(keywords.of_play(self._play))
         fallen = self._gather(walk, hosts, scope)
         for number, steps in enumerate(self._play.sections):

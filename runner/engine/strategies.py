@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from runner.engine.blocks import Falls
-from runner.engine.crew import results_of
+from runner.engine.recording import results_of
 from runner.playbook import Strategy
 
 Sections = Callable[[tuple[str, ...]], Falls]

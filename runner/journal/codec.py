@@ -48,15 +48,13 @@ def decode(kind: str, body: str) -> Event:
 
 
 def _plain(value: object) -> object:
-    if type(value) in _LEAVES:
-        return value
     if isinstance(value, (dict, Mapping)):
-        return {_key(key): _plain(item) for key, item in value.items()}
+        return {_key(key): item if type(item) in _LEAVES else _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [item if type(item) in _LEAVES else _plain(item) for item in value]
     kind: type = type(value)
     names = _fields(kind)
-    return {name: _plain(getattr(value, name)) for name in names} if names else value
+    return _plain({name: getattr(value, name) for name in names}) if names else value
 
 
 @cache

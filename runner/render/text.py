@@ -17,6 +17,8 @@ def printable(text: str) -> str:
 
     A byte that was not UTF-8 (kept by surrogateescape) shows as `\\xNN`.
     """
+    if text.isprintable():
+        return text
     return _UNPRINTABLE.sub(_visible, _COLOUR.sub("", text))
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from runner.frozen import frozen
 from runner.localfiles import expanded
 
 Programs = Callable[[str, Path], str]
@@ -17,7 +17,7 @@ def no_programs(line: str, _: Path) -> str:
     raise ValueError(f"'{line}' is a program of the controller, which only a run starts")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Controller:
     """Where files are looked for, in order, and how programs are run.
 

@@ -6,10 +6,10 @@ import binascii
 import hmac
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import pbkdf2_hmac
 from typing import Final
 
+from runner.frozen import frozen
 from runner.secret import Secret
 from runner.vault.errors import CannotOpen
 
@@ -21,7 +21,7 @@ _KEY: Final = 32
 _BLOCK: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VaultPassword:
     """A password and the vault id it is for."""
 
@@ -29,7 +29,7 @@ class VaultPassword:
     id: str = DEFAULT_ID
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Sealed:
     id: str
     salt: bytes

@@ -103,7 +103,7 @@ def carry_out(
             modules={name: MODULES[name] for name in plan.modules},
             templar=templar,
             redactor=redactor,
-            publish=lambda event: bus.publish(origin.added_to(event)),
+            publish=lambda *events: bus.publish(*map(origin.added_to, events)),
             run=run,
             done=earlier.done if earlier else None,
             ask=prompter.ask if can_ask else nobody_to_ask,

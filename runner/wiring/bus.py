@@ -26,19 +26,20 @@ STRUCTURE: Final = frozenset(
 class Bus:
     """Publishes events from any thread; renderers get them one at a time."""
 
-    def __init__(self, redactor: Redactor, record: Callable[[Event], None], renderers: Sequence[Renderer]) -> None:
+    def __init__(self, redactor: Redactor, record: Callable[..., None], renderers: Sequence[Renderer]) -> None:
         self._redactor = redactor
         self._record = record
         self._renderers = list(renderers)
         self._lock = threading.Lock()
         self._broken: Exception | None = None
 
-    def publish(self, event: Event) -> None:
-        """Record `event` durably, then show it. Raises what the journal raises, and then nothing was shown."""
-        masked = self.masked(event)
+    def publish(self, *events: Event) -> None:
+        """Record `events` durably, all or none, then show them. Raises what the journal raises, with nothing shown."""
+        masked = [self.masked(event) for event in events]
         # Outside the lock: the journal writes what several threads bring together in one go.
-        self._record(masked)
-        self._shown(masked)
+        self._record(*masked)
+        for event in masked:
+            self._shown(event)
 
     def show(self, event: Event) -> None:
         """Show `event` without recording it: for what concerns only those who watch right now."""
@@ -46,6 +47,8 @@ class Bus:
 
     def masked(self, event: Event) -> Event:
         """`event`, or a copy of it, in which no free text holds a known secret."""
+        if not self._redactor.knows_any:
+            return event
         written = {field.name: getattr(event, field.name) for field in fields(event) if field.name not in STRUCTURE}
         masked = self._redactor.redact(written)
         return event if masked == written else replace(event, **masked)

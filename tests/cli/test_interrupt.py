@@ -144,3 +144,15 @@ def test_extra_variables_must_be_given_again(sentraplay: Program) -> None:
     assert missing.code == 5
     assert "-e where=" in missing.err
     assert sentraplay("resume", "-e", "where=mark").code == 0
+
+
+def test_ctrl_c_while_the_program_is_being_loaded_shows_no_traceback(sentraplay: Program) -> None:
+    # What the program imports first, here with somebody's Ctrl-C in the middle of it.
+    sentraplay.write("early/click.py", "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    environment = sentraplay.environment
+    environment["PYTHONPATH"] = f"{sentraplay.directory / 'early'}{os.pathsep}{environment['PYTHONPATH']}"
+    done = subprocess.run(
+        sentraplay.argv("--help"), env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "interrupted\n"

@@ -223,12 +223,11 @@ class Stage:
         plan, templar = self.plan(playbook, Options(**options))
         kept: list[Event] = []
 
-        def keep(event: Event) -> None:
-            if publish:
-                publish(event)
-            if not isinstance(event, OutputLine):
-                event = decode(*encode(event))
-            kept.append(event)
+        def keep(*events: Event) -> None:
+            for event in events:
+                if publish:
+                    publish(event)
+                kept.append(event if isinstance(event, OutputLine) else decode(*encode(event)))
 
         first = len(self.scripted.calls)
         self.engine = Engine(

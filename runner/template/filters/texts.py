@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
+
+from runner.frozen import frozen
 
 
 def _flags(ignorecase: bool, multiline: bool) -> int:
@@ -62,7 +64,7 @@ def _split(value: object, sep: str | None = None, maxsplit: int = -1) -> list[st
     return str(value).split(sep, maxsplit)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Comment:
     """How text becomes a comment. `prefix` and `postfix` are lines of their own above and below."""
 

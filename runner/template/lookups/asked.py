@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from jinja2.runtime import Context
 
+from runner.frozen import frozen
 from runner.template.controller import Controller
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked:
     """One call: its terms, its options with defaults filled in, the variables (`context`) and the controller.
 
@@ -32,7 +33,7 @@ class Asked:
         return [str(term) for term in self.terms]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lookup:
     """`act` gives the list that `query` gives. `options` are those it knows, with their defaults.
 
