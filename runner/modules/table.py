@@ -20,6 +20,7 @@ _PLACES: Final[Mapping[str, str]] = {
     "setup": "facts.setup:Setup",
     "group": "accounts.group:GroupModule",
     "user": "accounts.user:User",
+    "unarchive": "archives.unarchive:Unarchive",
     "apk": "packages.apk:Apk",
     "apt": "packages.apt:Apt",
     "dnf": "packages.dnf:Dnf",

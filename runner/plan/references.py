@@ -88,7 +88,7 @@ def reference_problems(seen: Seen, facts: PlayFacts) -> Iterator[Problem]:
             yield from _host_problem(value, place, facts)
         if schema.get("x-repository"):
             yield from _repository_problem(value, place, seen, facts)
-        if (kind := schema.get("x-file")) and not seen.args.get("remote_src"):
+        if (kind := schema.get("x-file")) and not _is_on_the_host(seen.args):
             name = _program(value) if schema.get("x-command-line") else value
             yield from _file_problem(name, str(kind), place, step.search)
 
@@ -115,6 +115,11 @@ def _repository_problem(name: str, place: Location, seen: Seen, facts: PlayFacts
             hint = did_you_mean(name, known, otherwise)
             yield Problem(f"there is no repository '{name}'", place, hint, rule=Rule.UNKNOWN_REPOSITORY)
             return
+
+
+def _is_on_the_host(args: Mapping[str, object]) -> bool:
+    """Whether the files these arguments name are not the controller's."""
+    return bool(args.get("remote_src")) or args.get("copy") is False
 
 
 def _program(line: str) -> str:

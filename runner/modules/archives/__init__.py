@@ -1,0 +1,1 @@
+"""Archives: what is in them, whether they may be unpacked, unpacking and making them."""
