@@ -25,6 +25,7 @@ _PLACES: Final[Mapping[str, str]] = {
     "apt": "packages.apt:Apt",
     "dnf": "packages.dnf:Dnf",
     "package": "packages.package:Package",
+    "git": "git.git:GitModule",
     "cron": "machine.cron:Cron",
     "hostname": "machine.hostname:Hostname",
     "mount": "machine.mount:Mount",
