@@ -15,6 +15,7 @@ from runner.cli.invocation import Invocation
 from runner.cli.keys import GivenKeys, given, keys_from
 from runner.cli.limits import limit_of
 from runner.cli.problems import text_of
+from runner.document import Cipher, Encrypted
 from runner.errors import InvalidInput, UsageError
 from runner.suggestions import did_you_mean
 
@@ -146,4 +147,13 @@ def _text(data: object, output: str | None) -> str:
         from runner.document import dump
 
         return dump(data).rstrip("\n")
-    return json.dumps(data, indent=4, sort_keys=True, ensure_ascii=False)
+    return json.dumps(_in_json(data), indent=4, sort_keys=True, ensure_ascii=False)
+
+
+def _in_json(value: object) -> object:
+    """Plain data with each encrypted value as a mapping that says so; Ansible's has the name it has there."""
+    if isinstance(value, Encrypted):
+        return {"__ansible_vault" if value.cipher is Cipher.ANSIBLE else "__age": value.ciphertext}
+    if isinstance(value, dict):
+        return {key: _in_json(item) for key, item in value.items()}
+    return [_in_json(item) for item in value] if isinstance(value, list) else value

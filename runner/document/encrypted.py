@@ -55,6 +55,11 @@ class Encrypted(TemplateText):
         return self
 
     @property
+    def tag(self) -> str:
+        """What it is written with."""
+        return f"!{self.cipher}"
+
+    @property
     def name(self) -> str:
         """The shortest of its names, for messages."""
         return min(self.names, key=len)

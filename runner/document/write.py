@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import yaml
 
+from runner.document.encrypted import Encrypted
 from runner.document.scalars import AmbiguousError, plain
 
 
@@ -46,7 +47,12 @@ def _text(dumper: yaml.CSafeDumper, text: str) -> yaml.Node:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'" if _reads_otherwise(text) else None)
 
 
+def _encrypted(dumper: yaml.CSafeDumper, value: Encrypted) -> yaml.Node:
+    return dumper.represent_scalar(value.tag, value.ciphertext, style="|")
+
+
 _Dumper.add_representer(str, _text)
+_Dumper.add_representer(Encrypted, _encrypted)
 
 
 def _reads_otherwise(text: str) -> bool:
@@ -63,6 +69,8 @@ def in_quotes(text: str) -> str:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, Encrypted):
+        return value
     if isinstance(value, str):
         return str(value)
     if isinstance(value, Mapping):

@@ -108,6 +108,15 @@ class Context:
             hint="paths on the controller are relative to the role, the task's file or the playbook",
         )
 
+    def content(self, path: Path) -> bytes:
+        try:
+            return self._around.templar.keys.file(path)
+        except OSError as error:
+            raise TaskFailed(f"cannot read {path} on the controller: {error.strerror}") from error
+
+    def is_encrypted(self, path: Path) -> bool:
+        return path.is_file() and self._around.templar.keys.is_encrypted(path)
+
     def host_named(self, name: str) -> Host:
         return self._around.hosts.get(name).view(deadline=self._deadline)
 

@@ -100,6 +100,14 @@ class Reading(Protocol):
         and the playbook in turn."""
         ...
 
+    def content(self, path: Path) -> bytes:
+        """What a file on the controller holds; one that is encrypted as a whole is opened, and stays secret."""
+        ...
+
+    def is_encrypted(self, path: Path) -> bool:
+        """Whether a file on the controller is encrypted as a whole."""
+        ...
+
 
 class Acting(Reading, Protocol):
     """What `apply` is given."""

@@ -62,7 +62,7 @@ def _problems(facts: PlayFacts, found: Sequence[Step], contents: dict[str, list[
         for seen in rendering.seen(step):
             yield from value_problems_of(seen, facts)
             yield from reference_problems(seen, facts)
-            contents[step.task.path] = list(template_texts(seen))
+            contents[step.task.path] = list(template_texts(seen, world.templar.keys))
             for text in contents[step.task.path]:
                 yield from text_problems(text, world.templar)
     yield from rendering.failures

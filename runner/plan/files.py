@@ -17,6 +17,7 @@ from runner.playbook import first_file
 from runner.rules import Rule
 from runner.schema import module_schema, variable_problems
 from runner.template import Templar, TemplateError, is_template
+from runner.vault import CannotOpen, Keys
 
 
 class VariableFiles:
@@ -89,7 +90,7 @@ class VariableFiles:
         return facts.world.document.at((facts.index, "vars_files", index))
 
 
-def template_texts(seen: Seen) -> Iterator[Text]:
+def template_texts(seen: Seen, keys: Keys) -> Iterator[Text]:
     """The content of the template files a task renders, as far as their names are known."""
     properties = module_schema(seen.step.task.module).get("properties", {})
     for name, described in properties.items():
@@ -97,13 +98,13 @@ def template_texts(seen: Seen) -> Iterator[Text]:
         if described.get("x-file") != "templates" or not isinstance(value, str) or is_template(value):
             continue
         if path := first_file(seen.step.search.candidates("templates", value)):
-            yield from _content(path, seen)
+            yield from _content(path, seen, keys)
 
 
-def _content(path: FilePath, seen: Seen) -> Iterator[Text]:
+def _content(path: FilePath, seen: Seen, keys: Keys) -> Iterator[Text]:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return
+        text = keys.file(path).decode("utf-8")
+    except (OSError, UnicodeDecodeError, CannotOpen):
+        return  # What is encrypted and cannot be opened is told with the task's references.
     if is_template(text):
         yield Text(text, seen.step.at, seen.step.document, "args", file=str(path))

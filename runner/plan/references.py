@@ -19,6 +19,7 @@ from runner.rules import Rule
 from runner.schema import module_schema
 from runner.suggestions import did_you_mean, listed
 from runner.template import is_template
+from runner.vault import CannotOpen, Keys
 
 _CONTROLLER = (LOCALHOST, "127.0.0.1", "::1")
 
@@ -90,7 +91,8 @@ def reference_problems(seen: Seen, facts: PlayFacts) -> Iterator[Problem]:
             yield from _repository_problem(value, place, seen, facts)
         if (kind := schema.get("x-file")) and not _is_on_the_host(seen.args):
             name = _program(value) if schema.get("x-command-line") else value
-            yield from _file_problem(name, str(kind), place, step.search)
+            keys = facts.world.templar.keys if seen.args.get("decrypt", True) is True else None
+            yield from _file_problem(name, str(kind), place, step.search, keys)
 
 
 def _host_problem(name: str, place: Location | None, facts: PlayFacts) -> Iterator[Problem]:
@@ -130,9 +132,16 @@ def _program(line: str) -> str:
         return line
 
 
-def _file_problem(name: str, kind: str, place: Location, search: Search) -> Iterator[Problem]:
+def _file_problem(name: str, kind: str, place: Location, search: Search, keys: Keys | None) -> Iterator[Problem]:
+    """A file that is not there, or that is encrypted and cannot be opened with `keys`."""
     places = search.candidates(kind, name)
-    if not any(exists(candidate) for candidate in places):
+    found = next((candidate for candidate in places if exists(candidate)), None)
+    if found is not None and keys is not None:
+        try:
+            keys.check_file(found)
+        except CannotOpen as error:
+            yield Problem(f"'{name}': {error.message}", place, error.hint, rule=Rule.ENCRYPTED)
+    if found is None:
         looked = " and ".join(str(candidate) for candidate in places)
         message = f"there is no file '{name}' on the controller"
         yield Problem(message, place, f"looked for {looked}", rule=Rule.MISSING_FILE)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from runner.frozen import frozen
 from runner.localfiles import expanded
+from runner.vault import Keys
 
 Programs = Callable[[str, Path], str]
 """Runs a line of shell in a directory of the controller and gives what it wrote; TaskFailed if it fails."""
@@ -25,6 +26,7 @@ class Controller:
     """
 
     search_path: tuple[Path, ...]
+    keys: Keys
     programs: Programs = no_programs
     keeps: bool = False
 
@@ -32,6 +34,10 @@ class Controller:
     def directory(self) -> Path:
         """The playbook's directory."""
         return self.search_path[0] if self.search_path else Path()
+
+    def text(self, path: Path) -> str:
+        """The text of a file, opened if it is encrypted."""
+        return self.keys.file(path).decode("utf-8")
 
     def places(self, name: str, *kinds: str) -> Iterator[Path]:
         """Where a file of that name may be: in each directory of the search path, in the `kinds` of it first."""

@@ -154,13 +154,25 @@ class HostVariables(Mapping[str, Mapping[str, object]]):
     def __getitem__(self, name: str) -> Mapping[str, object]:
         if name not in self._names:
             raise KeyError(name)
-        return Scope(self._variables_of(name), self._render, self._note_secret)
+        return _OfHost(self._variables_of(name), self._render, self._note_secret)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+class _OfHost(Scope):
+    """A host's variables as one finds them in `hostvars`, which as in Ansible does not hold itself again and again."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._variables if name != "hostvars")
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
 
 
 def kind_of(value: object) -> str:

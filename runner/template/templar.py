@@ -53,7 +53,7 @@ class Templar:
         """`programs` runs `lookup('pipe', …)`; `keeps`: whether `lookup('password', …)` may write its file."""
         self.redactor = redactor
         self.keys = keys or Keys(redactor)
-        self._controller = Controller(tuple(search_path), programs, keeps)
+        self._controller = Controller(tuple(search_path), self.keys, programs, keeps)
         self._within: dict[tuple[Path, ...], Templar] = {}
 
     @cached_property

@@ -28,6 +28,9 @@ from runner.vault.errors import CannotOpen, NoKey
 from runner.vault.identities import IdentityFiles
 from runner.vault.passwords import VaultPassword, open_ansible
 
+LARGEST_KNOWN: Final = 64 * 1024
+"""A file of more bytes is not looked for in what is shown: it would cost too much."""
+
 _NO_KEY: Final = {
     Cipher.ANSIBLE: ("no vault password was given", "give --vault-password-file FILE, or --ask-vault-pass"),
     Cipher.AGE: ("no identity was given", "give --identity FILE, the private key of one of its recipients"),
@@ -99,6 +102,39 @@ class Keys:
         if cipher is Cipher.AGE:
             return open_age(content, self._identities.all)
         return open_ansible(content.decode("utf-8", "replace"), self._passwords)
+
+    def file(self, path: Path) -> bytes:
+        """What a file holds, which may be encrypted as a whole: then the redactor knows it. OSError, CannotOpen."""
+        content = path.read_bytes()
+        cipher = cipher_of(content)
+        if cipher is None:
+            return content
+        place = Location(str(path), 1, 1)
+        try:
+            opened = self.content(content, cipher)
+        except CannotOpen as error:
+            what = "the file" if isinstance(error, NoKey) else "the file:"
+            message = f"{what} {error.message}"
+            raise replace(error, message=message, where=str(place), place=place) from None
+        if len(opened) <= LARGEST_KNOWN:
+            self.redactor.register(opened.decode("utf-8", "surrogateescape"))
+        return opened
+
+    def check_file(self, path: Path) -> None:
+        """Raise CannotOpen if the file is encrypted and cannot be opened, though it has to be."""
+        try:
+            if not path.is_file() or not self.is_encrypted(path):
+                return
+            cipher = cipher_of(path.read_bytes())
+            if cipher and not self.may_stay_closed(cipher):
+                self.file(path)
+        except OSError:
+            return  # Whoever reads it tells.
+
+    def is_encrypted(self, path: Path) -> bool:
+        """Whether a file is encrypted as a whole."""
+        with path.open("rb") as file:
+            return cipher_of(file.read(64)) is not None
 
     def _refuse_without(self, cipher: Cipher) -> None:
         if not self.fit(cipher):

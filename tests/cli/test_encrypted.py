@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pyrage
@@ -188,3 +189,63 @@ def test_a_run_is_resumed_with_keys_given_again(aged: Program) -> None:
     assert aged("resume").code == 6
     ended = aged("resume", "--identity", "key")
     assert ended.code == 0, ended.everything
+
+
+FILES = """
+- hosts: localhost
+  tasks:
+    - copy: {src: whole.yml, dest: "{{ playbook_dir }}/opened", mode: "0600"}
+    - copy: {src: whole.yml, dest: "{{ playbook_dir }}/closed", decrypt: false}
+    - template: {src: secret.j2, dest: "{{ playbook_dir }}/rendered"}
+    - debug: {msg: "it is {{ (lookup('file', 'whole.yml') | from_yaml).whole_password }}"}
+"""
+
+
+def test_encrypted_files_are_copied_and_rendered_decrypted_and_never_shown(vaulted: Program) -> None:
+    vaulted.write("play.yml", FILES)
+    for name in ("files/whole.yml", "templates/secret.j2"):
+        vaulted.write(name, (VAULTED / "whole.yml").read_text())
+    vaulted.write("opened", "an older secret\n")
+    ended = vaulted("run", "play.yml", "-vv", "--diff", "-e", "db_host=db1", "--vault-password-file", "one")
+    assert ended.code == 0, ended.everything
+    assert "whole_password: inside-the-file\n" in (vaulted.directory / "opened").read_text()
+    assert "@db1/db" in (vaulted.directory / "rendered").read_text()
+    assert (vaulted.directory / "closed").read_text() == (VAULTED / "whole.yml").read_text()
+    assert "it is ***" in ended.out
+    assert "(secret: not shown)" in ended.out
+    for secret in ("inside-the-file", "in-the-dsn", "an older secret"):
+        assert secret not in ended.everything
+
+
+def test_encrypted_files_without_a_key_are_told_before_anything_is_done(vaulted: Program) -> None:
+    vaulted.write("play.yml", FILES)
+    for name in ("files/whole.yml", "templates/secret.j2"):
+        vaulted.write(name, (VAULTED / "whole.yml").read_text())
+    assert vaulted("validate", "play.yml").code == 0
+    ended = vaulted("run", "play.yml", "-e", "db_host=db1")
+    assert ended.code == 6
+    assert "play.yml:4:19: 'whole.yml': the file is encrypted, and no vault password was given" in ended.err
+    assert "play.yml:6:23: 'secret.j2': the file is encrypted, and no vault password was given" in ended.err
+    assert "play.yml:5:" not in ended.err
+    wrong = vaulted("validate", "play.yml", "--vault-password-file", "two")
+    assert "'whole.yml': the file: no vault password that was given opens this" in wrong.err
+
+
+def test_the_inventory_shows_encrypted_values_as_they_are_written(vaulted: Program) -> None:
+    vaulted.write("inventory.yml", "all: {hosts: {h1: {}}}\n")
+    vaulted.write("host_vars/h1.yml", (VAULTED / "values.yml").read_text())
+    ended = vaulted("inventory", "--host", "h1", "-i", "inventory.yml", "--vault-password-file", "one")
+    assert ended.code == 0, ended.everything
+    shown = json.loads(ended.out)
+    assert shown["db_password"]["__ansible_vault"].startswith("$ANSIBLE_VAULT;1.1;AES256\n")
+    assert shown["nested"]["users"][0]["name"] == "app"
+    assert SECRET not in ended.everything
+
+
+def test_hostvars_can_be_shown_whole(vaulted: Program) -> None:
+    vaulted.write(
+        "play.yml", "- hosts: localhost\n  vars_files: [values.yml]\n  tasks: [debug: {var: hostvars.localhost}]\n"
+    )
+    check = vaulted("run", "play.yml", "--vault-password-file", "one", "--vault-id", "dev@two")
+    assert check.code == 0, check.everything
+    assert '"db_password": "***"' in check.out

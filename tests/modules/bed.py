@@ -47,6 +47,12 @@ class At:
                 return place
         raise TaskFailed(f"{path} is not there")
 
+    def content(self, path: Path) -> bytes:
+        return self.templar.keys.file(path)
+
+    def is_encrypted(self, path: Path) -> bool:
+        return path.is_file() and self.templar.keys.is_encrypted(path)
+
     def host_named(self, name: str) -> Host:
         return self.host
 

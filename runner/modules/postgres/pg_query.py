@@ -68,7 +68,7 @@ def _statements(at: Reading, args: PgQueryArgs) -> list[str]:
     # Positional parameters are used up in the order of the statements.
     found = statements(bind("\n;\n".join(args.query), args.params))
     if args.script is not None:
-        found += statements(at.find("files", args.script).read_text(encoding="utf-8"))
+        found += statements(at.content(at.find("files", args.script)).decode("utf-8"))
     if copying := next((one for one in found if _COPY.match(one)), None):
         raise TaskFailed(
             f"COPY to or from the client does not work here: {copying[:60]!r}",

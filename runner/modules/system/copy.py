@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar
 
 from runner.errors import TaskFailed
@@ -31,6 +32,7 @@ class CopyArgs:
     backup: bool = False
     force: bool = True
     validate: str | None = None
+    decrypt: bool = True
 
     @property
     def placing(self) -> Placing:
@@ -89,7 +91,19 @@ def _source(at: Reading, args: CopyArgs) -> Source:
         raise TaskFailed("src and content are mutually exclusive", hint="give one of them")
     if args.remote_src:
         return OnTheHost(at.host, absolute(at.host, args.src), args.src)
-    return OnController(at.find("files", args.src), args.src)
+    return _on_controller(at, at.find("files", args.src), args)
+
+
+def _on_controller(at: Reading, path: Path, args: CopyArgs) -> Source:
+    if not args.decrypt:
+        return OnController(path, str(args.src))
+    if at.is_encrypted(path):
+        return GivenContent(at.content(path), shown=str(args.src), is_secret=True)
+    for file in sorted(path.rglob("*")) if path.is_dir() else ():
+        if at.is_encrypted(file):
+            hint = "copy it in a task of its own, or say `decrypt: false` to copy it as it is"
+            raise TaskFailed(f"{file} is encrypted, and only single files are decrypted", hint=hint)
+    return OnController(path, str(args.src))
 
 
 def _text(content: object) -> str:

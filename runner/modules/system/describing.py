@@ -27,6 +27,9 @@ def described(found: FileStat | None) -> dict[str, object]:
     }
 
 
+SECRET: Final = "(secret: not shown)\n"
+
+
 def content_diff(reader: Reader, path: str, before: FileStat | None, after: bytes | None, size: int) -> Diff:
     """The text of a file before and after. `after` is None when it was too large to be held; `size` is its size."""
     return Diff(path, _text_before(reader, path, before), _shown(after, size))

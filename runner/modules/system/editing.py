@@ -97,6 +97,7 @@ class _Changed:
     replaces: str
     shown: str = ""
     is_directory: bool = False
+    is_secret: bool = False
 
     def entries(self) -> Sequence[Entry]:
         return (Entry("", False, 0o644, len(self.data)),)

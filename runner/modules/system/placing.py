@@ -14,7 +14,7 @@ from runner.frozen import frozen
 from runner.hosts.contract import Command, FileStat, Host, Reader
 from runner.modules.contract import Diff
 from runner.modules.system.attributes import Attributes, octal
-from runner.modules.system.describing import content_diff
+from runner.modules.system.describing import SECRET, content_diff
 from runner.modules.system.directories import make
 from runner.modules.system.paths import absolute, act, digests, is_directory, missing_directories
 from runner.modules.system.planning import NotThereYet
@@ -103,6 +103,8 @@ class PlacingPlan:
             return Diff(self.root, "", "".join(f"{path}\n" for path in listed))
         file = self.files[0]
         if file.differs:
+            if self.source.is_secret:
+                return Diff(file.path, SECRET if file.found else "", SECRET)
             return content_diff(reader, file.path, file.found, self.source.content(file.entry), file.entry.size)
         return Diff(file.path, *_attribute_lines(file))
 

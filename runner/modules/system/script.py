@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from typing import ClassVar, Final
 
-from runner.errors import TaskFailed
 from runner.frozen import frozen
 from runner.hosts.contract import Script as ShellText
 from runner.modules.contract import Acting, Change, Outcome, Reading
@@ -40,11 +40,7 @@ class Script:
             return guard.run(at.host)
         with at.host.private_directory() as directory:
             program = f"{directory}/{path.name}"
-            try:
-                with path.open("rb") as source:
-                    at.host.put(source, program, mode=0o700)
-            except OSError as error:
-                raise TaskFailed(f"cannot read {path} on the controller: {error.strerror}") from error
+            at.host.put(io.BytesIO(at.content(path)), program, mode=0o700)
             through = words(args.executable) if args.executable is not None else ()
             return replace(guard, what=ShellText(RUN, (*through, program, *rest), cwd=args.chdir)).run(at.host)
 

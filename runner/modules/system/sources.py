@@ -67,6 +67,11 @@ class Source(Protocol):
     @property
     def is_directory(self) -> bool: ...
 
+    @property
+    def is_secret(self) -> bool:
+        """Whether nobody may see what is in it, nor what it takes the place of."""
+        ...
+
     def entries(self) -> Sequence[Entry]:
         """Everything to be copied, directories before what is in them."""
         ...
@@ -91,6 +96,7 @@ class GivenContent:
     data: bytes
     shown: str = ""
     is_directory: bool = False
+    is_secret: bool = False
 
     def entries(self) -> Sequence[Entry]:
         return (Entry("", False, 0o644, len(self.data)),)
@@ -111,6 +117,7 @@ class OnController:
 
     path: Path
     shown: str
+    is_secret: bool = False
 
     @property
     def is_directory(self) -> bool:
@@ -148,6 +155,7 @@ class OnTheHost:
     reader: Reader
     path: str
     shown: str
+    is_secret: bool = False
 
     @property
     def is_directory(self) -> bool:

@@ -44,7 +44,7 @@ class Template:
 def _plan(at: Reading, args: TemplateArgs) -> PlacingPlan:
     path = at.find("templates", args.src)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = at.content(path).decode("utf-8")
     except UnicodeDecodeError as error:
         raise TaskFailed(f"the template {path} is not UTF-8", hint="use `copy` for files that are not text") from error
     placing = Placing(
@@ -55,4 +55,4 @@ def _plan(at: Reading, args: TemplateArgs) -> PlacingPlan:
         validate=args.validate,
     )
     content = at.render(text).encode("utf-8", "surrogateescape")
-    return plan_placing(at.host, GivenContent(content, shown=args.src), placing)
+    return plan_placing(at.host, GivenContent(content, shown=args.src, is_secret=at.is_encrypted(path)), placing)

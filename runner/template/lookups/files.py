@@ -33,7 +33,7 @@ def _content(asked: Asked, name: str) -> object:
     if place is None:
         hint = f"lookup('file'): there is no file {name} on the controller"
         return asked.context.environment.undefined(hint=hint)
-    content = place.read_text(encoding="utf-8")
+    content = asked.controller.text(place)
     content = content.lstrip() if asked.options["lstrip"] else content
     return content.rstrip() if asked.options["rstrip"] else content
 
@@ -46,7 +46,7 @@ def _rendered(asked: Asked, name: str) -> str:
     place = _needed(asked, name, "templates")
     environment: Any = asked.context.environment
     variables = ChainMap(asked.options["template_vars"], cast(Any, asked.context.get_all()))
-    return text_of(environment.compiled(place.read_text(encoding="utf-8")), variables)
+    return text_of(environment.compiled(asked.controller.text(place)), variables)
 
 
 def _needed(asked: Asked, name: str, kind: str) -> Path:
