@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -67,17 +68,18 @@ def inventory(
     opening = keys_from(invocation, keys, required=False)
     found = _loaded(invocation, inventories, playbook_dir, opening)
     from runner.inventory import show
+    from runner.plan.secrets import masked
 
     hosts = _limited(found, limits)
     if graph:
-        mask = invocation.redactor.redact if with_variables else None
+        mask = partial(masked, redactor=invocation.redactor) if with_variables else None
         click.echo("\n".join(show.graph(found, _known(group or "all", found.groups, "group"), hosts, mask)))
         return
     if host is not None:
         data = show.of_host(found, _known(host, found.hosts, "host"))
     else:
         data = show.nested(found, hosts) if output == "yaml" else show.listed(found, hosts)
-    click.echo(_text(invocation.redactor.redact(data), output))
+    click.echo(_text(masked(data, invocation.redactor), output))
 
 
 def _refuse_what_does_not_go_together(

@@ -33,6 +33,10 @@ def _plain(value: object) -> object:
     """Plain data of a literal; ValueError for what data cannot hold."""
     if value is None or isinstance(value, (bool, int, str)):
         return value
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, complex):
+        return str(value)
     if isinstance(value, float) and math.isfinite(value):
         return value
     if isinstance(value, (list, tuple, set)):

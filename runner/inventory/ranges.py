@@ -9,7 +9,7 @@ from typing import Final
 
 MOST: Final = 100_000
 
-_RANGE: Final = re.compile(r"\[(\w*):(\w+)(?::(\d+))?\]")
+_RANGE: Final = re.compile(r"\[(\w*):(\w+)(?::(\d+))?\]", re.ASCII)
 
 
 def expanded(name: str) -> list[str]:
@@ -49,7 +49,8 @@ def _numbers(first: str, last: str, stride: int) -> list[str]:
     if width and len(last) != width:
         raise ValueError(f"both ends of the range [{first}:{last}] need the same number of digits")
     numbers = range(int(first), int(last) + 1, stride)
-    if len(numbers) > MOST:
+    # Not by len(), which has a limit of its own.
+    if numbers[-1:] and (numbers[-1] - numbers[0]) // stride >= MOST:
         raise ValueError(f"it stands for more than {MOST} hosts")
     return [str(number).zfill(width) for number in numbers]
 

@@ -12,7 +12,7 @@ from runner.inventory.written import ALL
 _OF_THE_SOURCE: Final = ("inventory_file", "inventory_dir")
 
 Variables = Mapping[str, object]
-Mask = Callable[[Variables], Variables]
+Mask = Callable[[object], object]
 
 
 def of_host(inventory: Inventory, host: str) -> dict[str, object]:
@@ -79,9 +79,9 @@ def _graph(inventory: Inventory, name: str, hosts: Collection[str], mask: Mask |
 
 
 def _variables(variables: Variables, mask: Mask | None, depth: int) -> Iterator[str]:
-    if mask is not None:
-        for name, value in sorted(mask(variables).items()):
-            yield _line(f"{{{name} = {value}}}", depth)
+    shown = mask(variables) if mask else {}
+    for name, value in sorted(shown.items()) if isinstance(shown, Mapping) else ():
+        yield _line(f"{{{name} = {value}}}", depth)
 
 
 def _line(text: str, depth: int) -> str:

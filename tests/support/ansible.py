@@ -69,3 +69,18 @@ def _environment(home: Path, log: Path) -> dict[str, str]:
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0",
         "SENTRAPLAY_TOLD": str(log),
     }
+
+
+def said(program: str, arguments: Sequence[str], home: Path, directory: Path) -> str:
+    """What another program of Ansible's prints to standard output, called in `directory`; it must not fail."""
+    done = subprocess.run(
+        [str(PROGRAM.with_name(program)), *arguments],
+        env=_environment(home, home / "told.jsonl"),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+        cwd=directory,
+    )
+    return done.stdout

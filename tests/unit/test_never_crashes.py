@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 
 from runner.document import dump, examine_text, load
 from runner.errors import InvalidInput
-from runner.inventory import load_inventory
+from runner.hosts.contract import Result
+from runner.inventory import RunScript, load_inventory, matching
 from runner.plan import Options, check_playbook, make_plan
 from runner.secret import Redactor
 from runner.template import Templar
@@ -131,6 +133,52 @@ def test_an_inventory_broken_anywhere_is_answered_with_problems(
         assert error.problems
     else:
         check_playbook(PLAYBOOKS / "good" / "nothing_to_do.yml", inventory)
+
+
+@given(st.text(alphabet="ab1[]:=#;\"'\\\\, \t\n{}()-.*\u00e9\r\x85", max_size=80))
+@settings(max_examples=500, deadline=None)
+@example("[a:children]\na\n[all:children]\nall\n[ungrouped:children]\nall\n")
+@example("[a:children]\n[b]\nb a=((((((((((((((((((((\n[b:children]\na")
+@example("h a=" + "(" * 5000)
+@example("h a=" + "9" * 5000)
+@example("h[1:99999999999999999999]:1\nh[\u00b2:3]\n")
+def test_any_text_is_an_ini_inventory_or_problems(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = tmp_path_factory.mktemp("ini") / "hosts.ini"
+    path.write_text(text)
+    told_or_loaded(path)
+
+
+printed = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["web", "a b", "", "{{ x", "all", "\U0001f600"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["web", "all", "_meta", "hosts", "vars", "children", "hostvars", ""]), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@given(printed | st.text(max_size=20))
+@settings(max_examples=300, deadline=None)
+def test_whatever_a_script_prints_is_an_inventory_or_problems(
+    tmp_path_factory: pytest.TempPathFactory, answer: object
+) -> None:
+    path = tmp_path_factory.mktemp("script") / "inventory"
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    text = answer if isinstance(answer, str) else json.dumps(answer)
+    told_or_loaded(path, lambda argv, seconds: Result(argv, 0, text, "", 0.0))
+
+
+def told_or_loaded(path: Path, run: RunScript | None = None) -> None:
+    try:
+        inventory = load_inventory([path], run_script=run)
+    except InvalidInput as error:
+        assert error.problems
+        assert all(problem.location and problem.location.line >= 1 for problem in error.problems)
+    else:
+        for name in inventory.groups:
+            matching(inventory, name)
 
 
 values = st.recursive(
