@@ -53,7 +53,7 @@ class Problem:
     location: Location | None = None
     hint: str = ""
     severity: Severity = Severity.ERROR
-    rule: Rule = field(default=Rule.INVALID, kw_only=True)
+    rule: Rule = field(kw_only=True)
 
 
 @dataclass(eq=False)

@@ -20,7 +20,6 @@ class Rule(StrEnum):
     DUPLICATE_KEY = "duplicate-key"
     ENCRYPTED = "encrypted"
     INI_SYNTAX = "ini-syntax"
-    INVALID = "invalid"
     MISSING_ENVIRONMENT = "missing-environment"
     MISSING_FILE = "missing-file"
     MISSING_KEY = "missing-key"
@@ -65,7 +64,6 @@ MEANINGS: Final[Mapping[Rule, str]] = {
     Rule.DUPLICATE_KEY: "A mapping has the same key twice; YAML readers silently keep one.",
     Rule.ENCRYPTED: "Something encrypted that cannot be read: no key or the wrong one, damaged, or moved.",
     Rule.INI_SYNTAX: "A line of an inventory in INI form cannot be read.",
-    Rule.INVALID: "Something is wrong that has no kind of its own.",
     Rule.MISSING_ENVIRONMENT: "An environment variable that a lookup reads is not set, and the lookup has no default.",
     Rule.MISSING_FILE: "A file on the controller that is named does not exist.",
     Rule.MISSING_KEY: "A keyword or an argument that must be there is not.",

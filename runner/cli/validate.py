@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.command()
 @options.playbooks
 @options.inventories
+@options.variables
 @click.option(
     "--output",
     type=click.Choice(["text", "json", "sarif"]),
@@ -40,6 +41,7 @@ def validate(
     invocation: Invocation,
     playbooks: tuple[Path, ...],
     inventories: tuple[str, ...],
+    extra: tuple[str, ...],
     output: Literal["text", "json", "sarif"],
     strict: bool,
     keys: GivenKeys,
@@ -52,7 +54,8 @@ def validate(
     """
     files = playbooks_in(existing("playbook", playbooks, directories=True))
     opening = keys_from(invocation, keys, required=False)
-    checked = _checked(files, existing_inventories(inventories), strict, opening)
+    variables = options.extra_variables(extra, opening)
+    checked = _checked(files, existing_inventories(inventories), strict, opening, variables)
     if output == "text":
         _tell(checked, invocation)
         if checked.errors:
@@ -75,7 +78,13 @@ class Checked:
         return tuple(filter(_is_error, self.problems))
 
 
-def _checked(files: tuple[Path, ...], inventories: Sequence[str], strict: bool, keys: Keys) -> Checked:
+def _checked(
+    files: tuple[Path, ...],
+    inventories: Sequence[str],
+    strict: bool,
+    keys: Keys,
+    variables: Mapping[str, object],
+) -> Checked:
     """What is wrong with the files; a wrong inventory does not keep the playbooks from being checked."""
     from runner.inventory import load_inventory
     from runner.plan import check_playbook
@@ -87,7 +96,7 @@ def _checked(files: tuple[Path, ...], inventories: Sequence[str], strict: bool, 
         inventory = load_inventory(inventories, keys, run_script) if inventories else None
     except InvalidInput as error:
         shared += error.problems
-    found = {file: check_playbook(file, inventory, keys) for file in files}
+    found = {file: check_playbook(file, inventory, keys, variables) for file in files}
     if strict:
         found = {file: [replace(one, severity=Severity.ERROR) for one in problems] for file, problems in found.items()}
     wrong = {file for file, problems in found.items() if shared or any(map(_is_error, problems))}

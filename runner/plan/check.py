@@ -17,7 +17,7 @@ from runner.plan.syntax import syntax_problems, text_problems
 from runner.plan.texts import Text
 from runner.plan.tree import Step, levels_of_play
 from runner.plan.undefined import connection_problems, undefined_problems
-from runner.plan.values import Rendering, value_problems_of
+from runner.plan.values import Rendering, value_problems
 from runner.plan.world import World
 from runner.playbook import Play
 
@@ -59,12 +59,13 @@ def _problems(facts: PlayFacts, found: Sequence[Step], contents: dict[str, list[
     yield from connection_problems(facts)
     rendering = Rendering(facts)
     for step in found:
-        for seen in rendering.seen(step):
-            yield from value_problems_of(seen, facts)
+        views = rendering.seen(step)
+        yield from value_problems(views, facts)
+        contents[step.task.path] = [text for seen in views for text in template_texts(seen, world.templar.keys)]
+        for seen in views:
             yield from reference_problems(seen, facts)
-            contents[step.task.path] = list(template_texts(seen, world.templar.keys))
-            for text in contents[step.task.path]:
-                yield from text_problems(text, world.templar)
+        for text in contents[step.task.path]:
+            yield from text_problems(text, world.templar)
     yield from rendering.failures
     yield from undefined_problems(facts, levels, found, contents)
     yield from naming_problems(facts, found, contents)

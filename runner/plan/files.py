@@ -107,4 +107,4 @@ def _content(path: FilePath, seen: Seen, keys: Keys) -> Iterator[Text]:
     except (OSError, UnicodeDecodeError, CannotOpen):
         return  # What is encrypted and cannot be opened is told with the task's references.
     if is_template(text):
-        yield Text(text, seen.step.at, seen.step.document, "args", file=str(path))
+        yield Text(text, seen.step.at, seen.step.document, "args", file=str(path), hosts=seen.hosts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,13 +31,15 @@ from runner.vault import Keys
 
 def make_plan(playbook: Document | Path, inventory: Inventory, options: Options, templar: Templar) -> Plan:
     """The plan of a run. InvalidInput carries every problem of playbook, files, inventory and options."""
-    options = replace(options, extra_vars={name: trusted(value) for name, value in options.extra_vars.items()})
+    options = _with_templates(options)
     examined = Examined(playbook, ()) if isinstance(playbook, Document) else templar.keys.examine(playbook)
     made = _Making(examined, inventory, options, templar, Severity.ERROR)
     return made.plan()
 
 
-def check_playbook(path: Path, inventory: Inventory | None, keys: Keys | None = None) -> list[Problem]:
+def check_playbook(
+    path: Path, inventory: Inventory | None, keys: Keys | None = None, extra_vars: Mapping[str, object] | None = None
+) -> list[Problem]:
     """Every problem and warning of a playbook; what depends on hosts only if there is an inventory.
 
     A playbook that works on nothing but localhost needs none. An environment variable that is not set is
@@ -49,7 +51,13 @@ def check_playbook(path: Path, inventory: Inventory | None, keys: Keys | None = 
     examined = keys.examine(path)
     if inventory is None and _needs_no_inventory(examined.document):
         inventory = load_inventory(())
-    return list(_Making(examined, inventory, Options(), templar, Severity.WARNING).problems(advised=True))
+    options = _with_templates(Options(extra_vars=extra_vars or {}))
+    return list(_Making(examined, inventory, options, templar, Severity.WARNING).problems(advised=True))
+
+
+def _with_templates(options: Options) -> Options:
+    """The options, whose extra variables may hold templates: whoever gives them wrote them."""
+    return replace(options, extra_vars={name: trusted(value) for name, value in options.extra_vars.items()})
 
 
 def _needs_no_inventory(document: Document | None) -> bool:

@@ -26,6 +26,8 @@ class Text:
     is_condition: bool = False
     file: str = ""
     """The file on the controller whose content it is, if it does not stand in the document."""
+    hosts: tuple[str, ...] = ()
+    """Those for which it is rendered, if not for all of the play."""
 
     @property
     def key(self) -> Key:

@@ -67,8 +67,9 @@ def _problems(text: Text, usage: Usage, step: Step, facts: PlayFacts) -> Iterato
     lacking: dict[Missing, list[str]] = {}
     gone = {Missing(what, kind=kind) for kind, what in usage.lookups if facts.lacks(kind, what, step)}
     for alike in facts.alike(needed, step):
-        for gap in gone | facts.reach(usage, alike[0], step, only=needed).missing:
-            lacking.setdefault(gap, []).extend(alike)
+        concerned = [host for host in alike if host in text.hosts] if text.hosts else alike
+        for gap in gone | facts.reach(usage, alike[0], step, only=needed).missing if concerned else ():
+            lacking.setdefault(gap, []).extend(concerned)
     for gap, hosts in lacking.items():
         decided = _decided(gap, hosts, text, usage, step, facts)
         if decided:
@@ -79,7 +80,7 @@ def _decided(gap: Missing, hosts: list[str], text: Text, usage: Usage, step: Ste
     """The hosts for which it is certain that the variable will be missed."""
     before = text.key if text.part == "when" else None
     verdicts = {host: verdict(step, host, facts, before) for host in hosts}
-    if len(hosts) == len(facts.hosts) and not gap.needed_by and not gap.kind:
+    if len(hosts) == len(text.hosts or facts.hosts) and not gap.needed_by and not gap.kind:
         return [host for host in hosts if verdicts[host] is not False]
     if not gap.needed_by and not gap.kind and gap.name not in usage.certain:
         return []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from runner.document import Path
@@ -13,6 +14,7 @@ from runner.plan.naming import unknown_names
 from runner.plan.texts import argument_place
 from runner.plan.tree import Raw, Step
 from runner.plan.verdicts import HOST_NAMES, condition_names, conditions, verdict
+from runner.rules import Rule
 from runner.schema import ArgumentProblem, argument_problems, keyword_problems, module_schema
 from runner.suggestions import some
 from runner.template import OMIT, TemplateError, is_filled_text, is_template
@@ -124,22 +126,39 @@ class Rendering:
             return text
 
 
-def value_problems_of(seen: Seen, facts: PlayFacts) -> Iterator[Problem]:
-    """What the schemas say against the values that templates will have; literal ones have been checked before."""
+def value_problems(views: Sequence[Seen], facts: PlayFacts) -> Iterator[Problem]:
+    """What the schemas say against the values that the templates of a task will have on the hosts that see it.
+
+    Literal values have been checked before. What is wrong at one place for many hosts is told once.
+    """
+    found: dict[tuple[Path, Rule], tuple[ArgumentProblem, Mapping[str, object], Seen]] = {}
+    for seen in views:
+        for problem, written, at in _misfits(seen):
+            known = found.get((at, problem.rule))
+            if known is None:
+                found[at, problem.rule] = (problem, written, seen)
+            elif not set(seen.hosts) <= set(known[2].hosts):
+                found[at, problem.rule] = (*known[:2], replace(known[2], hosts=(*known[2].hosts, *seen.hosts)))
+    for (at, _), (problem, written, seen) in found.items():
+        yield _told(problem, written, at, seen, facts)
+
+
+def _misfits(seen: Seen) -> Iterator[tuple[ArgumentProblem, Mapping[str, object], Path]]:
+    """What does not fit once it is rendered, with what was written, and where in the document."""
     step = seen.step
     if is_template(step.task.args):
         module = step.task.module
         before = argument_problems(module, step.task.args, rendered=False)
         for problem in argument_problems(module, seen.args, rendered=False):
             if problem not in before:
-                yield _told(problem, step.task.args, argument_place(step, problem.path), seen, facts)
+                yield problem, step.task.args, argument_place(step, problem.path)
     written = {name: step.raw[name] for name in _CHECKED if name in step.raw}
     if is_template(written):
         lenient = {name: _lenient(value) for name, value in seen.keywords.items()}
         before = keyword_problems("task", written)
         for problem in keyword_problems("task", lenient):
             if problem not in before:
-                yield _told(problem, written, (*step.at, *problem.path), seen, facts)
+                yield problem, written, (*step.at, *problem.path)
 
 
 def _told(problem: ArgumentProblem, written: Mapping[str, object], at: Path, seen: Seen, facts: PlayFacts) -> Problem:

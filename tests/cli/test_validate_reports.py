@@ -146,6 +146,12 @@ def test_a_warning_is_an_error_only_if_strict(sentraplay: Program) -> None:
     assert [problem["severity"] for problem in found["problems"]] == ["error"]
 
 
+def test_variables_that_will_be_given_are_known_to_the_check(sentraplay: Program) -> None:
+    sentraplay.write("play.yml", "- hosts: localhost\n  tasks:\n    - debug: {msg: '{{ wanted }}'}\n")
+    assert sentraplay("validate", "play.yml").code == 6
+    assert sentraplay("validate", "play.yml", "-e", "wanted=now").code == 0
+
+
 def test_a_wrong_inventory_is_told_together_with_wrong_playbooks(sentraplay: Program) -> None:
     sentraplay.write("bad.yml", BAD)
     sentraplay.write("good.yml", GOOD)

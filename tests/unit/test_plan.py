@@ -309,3 +309,19 @@ def test_the_same_plan_is_made_for_equal_input(bench: Bench) -> None:
     text = tasks("{command: ls}")
     one, two = bench.plan(text), bench.plan(text)
     assert replace(one, inventory=two.inventory) == two
+
+
+def test_what_is_wrong_for_many_hosts_is_told_once(bench: Bench) -> None:
+    text = tasks("{wait_for: {port: '{{ inventory_hostname }}'}}", hosts="web:db")
+    (problem,) = bench.found(text)
+    assert "expected a whole number, got 'web1'" in problem.message
+    some = tasks("{file: {path: /x, mode: \"{{ (mode | default('0644')) if inventory_hostname != 'db1' else 5 }}\"}}")
+    (problem,) = bench.found(some)
+    assert problem.hint.endswith("so it is for db1")
+
+
+def test_each_host_renders_its_own_template_file(bench: Bench) -> None:
+    bench.write("templates/db1.j2", "{{ mode }}")
+    bench.write("templates/db2.j2", "{{ gone }}")
+    text = tasks("{template: {src: '{{ inventory_hostname }}.j2', dest: /x}}")
+    assert bench.problems(text) == ["1:1 'gone' is undefined"]
