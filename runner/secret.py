@@ -15,7 +15,8 @@ MASK: Final = "***"
 
 _WITHOUT_TEXT: Final = frozenset({bool, NoneType})
 _NUMBERS: Final = frozenset({int, float})
-_BREAK: Final = re.compile(r"[\r\n]+")
+_LOOK: Final = SHORTEST - 1
+_MANY: Final = 100
 
 
 class Secret:
@@ -61,7 +62,7 @@ class Redactor:
         self._whole: frozenset[str] = frozenset()
         self._forms: tuple[str, ...] = ()
         self._unbroken: tuple[str, ...] = ()
-        self._by_first: dict[str, tuple[str, ...]] = {}
+        self._beginnings: dict[str, list[str]] = {}
         self._longest = 0
 
     def register(self, value: str | Secret) -> None:
@@ -73,8 +74,8 @@ class Redactor:
             self._whole = self._whole | {text}
             if new := disguises(text).difference(self._forms):
                 self._forms = tuple(sorted((*self._forms, *new), key=len, reverse=True))
-                self._unbroken = tuple(dict.fromkeys(_BREAK.sub("", form) for form in self._forms))
-                self._by_first = _by_first(self._unbroken)
+                self._unbroken = tuple(dict.fromkeys(map(_flat, self._forms)))
+                self._beginnings = _beginnings(self._unbroken)
                 self._longest = max(map(len, self._unbroken))
 
     def register_derived(self, text: str) -> None:
@@ -91,16 +92,18 @@ class Redactor:
         """`text` with every known secret masked."""
         if text in self._whole:
             return MASK
+        if not self._present(_flat(text)):
+            return text
         for form in self._forms:
             if form in text:
                 text = text.replace(form, MASK)
-        return self._without_broken(text) if "\n" in text else text
+        return self._without_broken(text)
 
     def lines(self, lines: Sequence[str]) -> list[str]:
         """The lines of one text with every known secret masked, also one that goes on in the next line."""
+        if not self._present(_flat("".join(lines))):
+            return [MASK if line in self._whole else line for line in lines]
         masked = [self.text(line) for line in lines]
-        if len(masked) < 2 or not self._forms:
-            return masked
         joined = "\n".join(masked)
         whole = self._without_broken(joined)
         return masked if whole == joined else self._split(whole, masked)
@@ -108,8 +111,8 @@ class Redactor:
     def unfinished(self, text: str) -> int:
         """Where in `text` something begins that may become a secret with what follows; its length if nothing does."""
         for start in range(max(0, len(text) - self._longest + 1), len(text)):
-            tail = text[start:]
-            if any(len(form) > len(tail) and form.startswith(tail) for form in self._by_first.get(tail[0], ())):
+            alike = self._beginnings.get(text[start : start + _LOOK])
+            if alike and any(len(form) > len(text) - start and form.startswith(text[start:]) for form in alike):
                 return start
         return len(text)
 
@@ -137,14 +140,18 @@ class Redactor:
     def _is_secret_number(self, value: float) -> bool:
         return bool(self._whole) and len(str(value)) >= SHORTEST and str(value) in self._whole
 
+    def _present(self, flat: str) -> list[str]:
+        """The forms in a text without its line ends. By how they begin, if there are so many that it is worth it."""
+        if len(self._unbroken) < _MANY:
+            return [form for form in self._unbroken if form in flat]
+        heads = {flat[start : start + _LOOK] for start in range(len(flat) - SHORTEST + 1)}
+        return [form for head in heads & self._beginnings.keys() for form in self._beginnings[head] if form in flat]
+
     def _without_broken(self, text: str) -> str:
         """`text` with secrets masked that go on over line ends, which stay where they are."""
-        flat = _BREAK.sub("", text)
-        for form in self._unbroken:
-            if form in flat:
-                broken = r"[\r\n]*".join(map(re.escape, form))
-                text = re.sub(broken, lambda found: re.sub(r"[^\r\n]+", MASK, found[0]), text)
-                flat = _BREAK.sub("", text)
+        for form in sorted(self._present(_flat(text)), key=len, reverse=True):
+            broken = r"[\r\n]*".join(map(re.escape, form))
+            text = re.sub(broken, lambda found: re.sub(r"[^\r\n]+", MASK, found[0]), text)
         return text
 
     def _split(self, whole: str, masked: list[str]) -> list[str]:
@@ -167,8 +174,15 @@ def register_all(value: object, redactor: Redactor) -> None:
             register_all(item, redactor)
 
 
-def _by_first(forms: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def _flat(text: str) -> str:
+    """`text` without its line ends."""
+    return text.replace("\n", "").replace("\r", "")
+
+
+def _beginnings(forms: Sequence[str]) -> dict[str, list[str]]:
+    """The forms by each of their beginnings of at most `_LOOK` characters."""
     found: dict[str, list[str]] = {}
     for form in forms:
-        found.setdefault(form[0], []).append(form)
-    return {first: tuple(forms) for first, forms in found.items()}
+        for length in range(1, _LOOK + 1):
+            found.setdefault(form[:length], []).append(form)
+    return found
