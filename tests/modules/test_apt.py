@@ -272,6 +272,18 @@ def test_a_failed_installation_is_told_and_finished_the_next_time(apt: Bench, de
     assert done.changed and debian.installed() == {"careful": "1.0"}
 
 
+def test_an_installation_that_was_killed_is_finished_first(apt: Bench, stocked: Debian) -> None:
+    """As after a power cut: dpkg has an entry in its journal, and a package is unpacked but not configured."""
+    file = stocked.repository / "tool_1.0_all.deb"
+    options = [f"--root={stocked.root}", "--force-not-root", "--force-bad-path"]
+    subprocess.run(["dpkg", *options, "--unpack", file], check=True, capture_output=True)
+    status = stocked.root / "var/lib/dpkg/status"
+    (stocked.root / "var/lib/dpkg/updates/0000").write_text(status.read_text().split("\n\n")[0] + "\n\n")
+    assert stocked.installed() == {}
+    done = apt.settle("apt", name="service", install_recommends=False)
+    assert done.changed and stocked.installed().keys() == {"tool", "service"}
+
+
 def test_a_lock_is_waited_for(apt: Bench, stocked: Debian) -> None:
     """Somebody else holds dpkg's lock, in a process of its own, until the module has waited twice."""
     lock = stocked.root / "var/lib/dpkg/lock-frontend"

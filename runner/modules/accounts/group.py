@@ -88,7 +88,7 @@ def _argv(kind: tools.Kind, args: GroupArgs, verb: str) -> tuple[str, ...]:
 
 
 def _told(args: GroupArgs, found: Group | None) -> dict[str, object]:
-    told: dict[str, object] = {"name": args.name, "state": args.state, "system": args.system}
-    if found is not None and args.state == "present":
-        told["gid"] = found.gid
-    return told
+    told: dict[str, object] = {"name": args.name, "state": args.state}
+    if args.state == "absent":
+        return told
+    return {**told, "system": args.system, **({} if found is None else {"gid": found.gid})}

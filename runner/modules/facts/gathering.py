@@ -17,6 +17,7 @@ from runner.modules.facts.sections import Sections, ask_all
 from runner.suggestions import did_you_mean
 
 FACT_PATH: Final = "/etc/ansible/facts.d"
+GATHER_TIMEOUT: Final = 10
 PREFIX: Final = "ansible_"
 
 
@@ -132,14 +133,21 @@ they have its name, and come with `network`."""
 
 
 def gather(
-    reader: Reader, subset: Sequence[str] = ("all",), *, wanted: Sequence[str] = (), fact_path: str = FACT_PATH
+    reader: Reader,
+    subset: Sequence[str] = ("all",),
+    *,
+    wanted: Sequence[str] = (),
+    fact_path: str = FACT_PATH,
+    gather_timeout: int = GATHER_TIMEOUT,
 ) -> dict[str, object]:
     """The facts of `subset` (Ansible's `gather_subset`) by their names without a prefix, in one round trip.
 
     `wanted` (Ansible's `filter`) are patterns; with some, only facts whose name fits one are told. Plain data.
     """
     parts = chosen(subset)
-    sections = ask_all(reader, sorted({name for part in parts for name in COLLECTORS[part].sections}), fact_path)
+    sections = ask_all(
+        reader, sorted({name for part in parts for name in COLLECTORS[part].sections}), fact_path, gather_timeout
+    )
     facts: dict[str, object] = {}
     for part in parts:
         facts |= COLLECTORS[part].read(sections)

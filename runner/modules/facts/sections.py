@@ -71,7 +71,7 @@ MOUNTS: Final = """
 while read -r device path kind options dump pass; do
   case $device in /* | *:/*) ;; *) continue;; esac
   printf '%s %s %s %s %s %s ' "$device" "$path" "$kind" "$options" "$dump" "$pass"
-  timeout 3 stat -f -c '%S %b %a %c %d' "$(printf '%b' "$path")" || echo
+  timeout "$gather_timeout" stat -f -c '%S %b %a %c %d' "$(printf '%b' "$path")" || echo
 done < /proc/mounts
 for link in /dev/disk/by-uuid/*; do
   if [ -e "$link" ]; then echo "uuid ${link##*/} $(readlink -f "$link")"; fi
@@ -123,13 +123,13 @@ for kind in dsa rsa ecdsa ed25519; do
   done
 done
 """
-# A fact file that may be executed is a program that tells facts; each gets ten seconds.
+# A fact file that may be executed is a program that tells facts.
 LOCAL: Final = """
 for file in "$fact_path"/*.fact; do
   if [ ! -f "$file" ]; then continue; fi
   name=${file##*/}
   printf '\\n%s local\\n' "$mark ${name%.fact}"
-  if [ -x "$file" ]; then timeout 10 "$file"; else cat "$file"; fi
+  if [ -x "$file" ]; then timeout "$gather_timeout" "$file"; else cat "$file"; fi
 done
 """
 
@@ -168,16 +168,18 @@ SCRIPTS: Final[Mapping[str, str]] = {
 }
 
 
-def ask_all(reader: Reader, names: Iterable[str], fact_path: str) -> Sections:
+def ask_all(reader: Reader, names: Iterable[str], fact_path: str, gather_timeout: int) -> Sections:
     """The output of the named sections, in one round trip."""
     mark = f"== {secrets.token_hex(8)}"
     # The environment first: it is to be told as it is, without the language the other programs are asked in.
     ordered = sorted(names, key=lambda name: name != "env")
     parts = [_part(name) for name in ordered]
     text = (
-        "mark=$1 fact_path=$2\n" + "LC_ALL=C; export LC_ALL\n".join(("".join(parts[:1]), "".join(parts[1:]))) + "true\n"
+        "mark=$1 fact_path=$2 gather_timeout=$3\n"
+        + "LC_ALL=C; export LC_ALL\n".join(("".join(parts[:1]), "".join(parts[1:])))
+        + "true\n"
     )
-    return taken_apart(reader.query(Script(text, (mark, fact_path))).stdout, mark)
+    return taken_apart(reader.query(Script(text, (mark, fact_path, str(gather_timeout)))).stdout, mark)
 
 
 def _part(name: str) -> str:

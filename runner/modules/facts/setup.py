@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from runner.frozen import frozen
 from runner.modules.contract import Acting, Change, Outcome, Reading
-from runner.modules.facts.gathering import FACT_PATH, gather, prefixed
+from runner.modules.facts.gathering import FACT_PATH, GATHER_TIMEOUT, gather, prefixed
 
 
 @frozen
@@ -15,6 +15,7 @@ class SetupArgs:
     gather_subset: tuple[str, ...] = ("all",)
     filter: tuple[str, ...] = ()
     fact_path: str = FACT_PATH
+    gather_timeout: int = GATHER_TIMEOUT
 
 
 class Setup:
@@ -38,7 +39,13 @@ def as_variables(facts: Mapping[str, object], known: Mapping[str, object]) -> di
 
 
 def _facts(at: Reading, args: SetupArgs) -> dict[str, object]:
-    return gather(at.host, args.gather_subset, wanted=args.filter, fact_path=args.fact_path)
+    return gather(
+        at.host,
+        args.gather_subset,
+        wanted=args.filter,
+        fact_path=args.fact_path,
+        gather_timeout=args.gather_timeout,
+    )
 
 
 def _told(facts: Mapping[str, object], args: SetupArgs) -> dict[str, object]:

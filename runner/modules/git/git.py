@@ -41,7 +41,8 @@ class GitModule:
         if made is None:
             raise TaskFailed(f"{args.dest} is gone after it was made", hint="something else removes it: run again")
         changed = bool(plan.needed) or _differ(plan, made)
-        data = {**_told(plan, made.before), "submodules_changed": _submodules(plan) != made.submodules}
+        moved = {"submodules_changed": True} if _submodules(plan) != made.submodules else {}
+        data = {**_told(plan, made.before), **moved}
         return Outcome(changed, data, diff=_diff(args, plan.before, made.before))
 
 

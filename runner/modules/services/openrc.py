@@ -22,7 +22,7 @@ def look(reader: Reader, name: str, runlevel: str) -> Seen:
     """How the service is; NotThereYet if there is none."""
     result = reader.query(Script(LOOK, (name, runlevel)), check=False)
     if result.exit_code == UNKNOWN:
-        raise not_found(name, reader.name)
+        raise not_found(name)
     if not result.ok:
         raise failed("look at", name, result)
     status, *enabled = result.stdout.split()

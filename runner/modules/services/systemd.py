@@ -129,7 +129,7 @@ def look(reader: Reader, name: str, scope: Scope = "system") -> Unit:
     if not result.ok or not properties:
         raise failed("look at", name, result, "systemd does not answer: is it what this host was started with?")
     if properties.get("LoadState") == "not-found" and not first.strip():
-        raise not_found(name, reader.name)
+        raise not_found(name)
     return Unit(name, first.strip() or properties.get("UnitFileState", ""), properties)
 
 

@@ -40,7 +40,7 @@ def look(reader: Reader, name: str, pattern: str) -> Seen:
     """How the service is; NotThereYet if there is no such script."""
     result = reader.query(Script(LOOK, (name, pattern)), check=False)
     if result.exit_code == UNKNOWN:
-        raise not_found(name, reader.name)
+        raise not_found(name)
     status, *enabled = result.stdout.split()
     return Seen(running=status == "0", enabled=bool(enabled))
 

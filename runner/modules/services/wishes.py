@@ -59,9 +59,9 @@ def summary(name: str, verbs: tuple[str, ...]) -> str:
     return f"{' and '.join(verbs)} {name}" if verbs else f"{name} is as wanted"
 
 
-def not_found(name: str, host: str) -> NotThereYet:
+def not_found(name: str) -> NotThereYet:
     return NotThereYet(
-        f"Could not find the requested service {name}: {host}",
+        f"Could not find the requested service {name}: host",
         hint="check the name; what installs the service has to come first",
         data={"name": name},
     )
