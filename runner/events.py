@@ -134,6 +134,16 @@ class IncludedVariables:
 
 
 @frozen
+class AddedHost:
+    """What the inventory has besides from now on: a host with variables, and the groups it is in, new or not."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+    variables: Mapping[str, object] = field(default_factory=dict)
+
+
+@frozen
 class TaskFinished(Event):
     """Durable before anything that follows it starts. `result` is what `register` holds.
 
@@ -142,7 +152,8 @@ class TaskFinished(Event):
     failed and an enclosing block's rescue section takes over. `partial`: in check mode, what `result`
     does not hold is unknown, and so are the facts named in `unknown_facts`. `delegated_facts` are facts of
     other hosts (delegate_facts), by host. `included`: the variables in
-    these files the host sees from now on. `withheld`: this copy of the
+    these files the host sees from now on. `added` are hosts and
+    groups the inventory has besides from now on. `withheld`: this copy of the
     event had a secret masked or was censored by no_log.
     """
 
@@ -166,6 +177,7 @@ class TaskFinished(Event):
     unknown_facts: tuple[str, ...] = ()
     delegated_facts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     included: tuple[IncludedVariables, ...] = ()
+    added: tuple[AddedHost, ...] = ()
     withheld: bool = False
 
 

@@ -86,6 +86,7 @@ class Attempt:
             facts={} if ended.failed else ended.facts,
             delegated_facts={} if ended.failed else ended.delegated,
             included=() if ended.failed else ended.included,
+            added=() if ended.failed else ended.added,
             notified=notified,
             registered=self._task.register or "",
             diff=ended.diff,

@@ -11,7 +11,7 @@ from runner.engine.state import RunState
 from runner.events import AttemptFailed, Event, ItemFinished, TaskFinished
 from runner.secret import MASK, Redactor
 
-KNOWN_LATER = ("result", "facts", "delegated_facts")
+KNOWN_LATER = ("result", "facts", "delegated_facts", "added")
 """What later tasks learn from an end."""
 
 KEPT_WHEN_CENSORED = ("changed", "failed", "skipped", "unreachable", "attempts")

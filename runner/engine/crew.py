@@ -19,6 +19,7 @@ from runner.errors import Interrupted, SentraPlayError
 from runner.events import TaskFinished, TaskStarted
 from runner.modules.contract import Module
 from runner.playbook import Task
+from runner.schema import module_schema
 from runner.secret import Redactor
 from runner.template import Templar
 
@@ -48,6 +49,8 @@ class Crew:
         if once:
             end = next(iter(ends.values())) if ends else self._start(stage, step, hosts[:1], hosts[1:])[hosts[0]]
             return dict.fromkeys(hosts, end)
+        if module_schema(step.task.module).get("x-first-host"):
+            return ends or self._start(stage, step, hosts[:1], ())
         fresh = tuple(host for host in hosts if host not in ends)
         if fresh:
             ends |= self._start(stage, step, fresh, ())

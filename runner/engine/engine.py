@@ -13,9 +13,11 @@ from runner.engine.crew import Crew
 from runner.engine.play import Parts, PlayRun
 from runner.engine.recap import exit_code, recap
 from runner.engine.recollect import Done, refuse_changed_plan
+from runner.engine.roster import Roster
 from runner.errors import ExitCode, Interrupted
 from runner.events import Event, RunFinished, RunStarted
 from runner.hosts.contract import Hosts
+from runner.inventory import Inventory
 from runner.modules.contract import Module, RunInfo
 from runner.plan import Plan, PlannedPlay
 from runner.repositories.contract import Repositories
@@ -28,6 +30,7 @@ class Engine:
 
     `publish` is called from several threads; it returns when the event is durable, and if it raises, what
     the event announces does not happen. `done` is what an earlier, broken run of the same plan got done.
+    `follow` is handed the inventory whenever a task has added to it.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Engine:
         done: Done | None = None,
         clock: Callable[[], float] = time.time,
         ask: Ask = nobody_to_ask,
+        follow: Callable[[Inventory], None] = lambda _: None,
     ) -> None:
         self._plan = plan
         self._run = run
@@ -51,6 +55,7 @@ class Engine:
         self._hosts = hosts
         self._interrupted = threading.Event()
         self._resumed = done is not None
+        chronicle = Chronicle(publish, redactor, done or Done())
         self._parts = Parts(
             plan=plan,
             hosts=hosts,
@@ -58,7 +63,8 @@ class Engine:
             modules=modules,
             templar=templar,
             redactor=redactor,
-            chronicle=Chronicle(publish, redactor, done or Done()),
+            chronicle=chronicle,
+            roster=Roster(plan, chronicle.state, templar, follow),
             crew=Crew(plan.options.forks, modules, templar, redactor),
             run=run,
             interrupted=self._interrupted,

@@ -14,6 +14,7 @@ from runner.engine.context import Ask, Surroundings
 from runner.engine.crew import Crew
 from runner.engine.handlers import Handlers
 from runner.engine.lineup import facts_task, lined_up
+from runner.engine.roster import Roster
 from runner.engine.step import Stage, Step
 from runner.engine.strategies import go_through
 from runner.engine.variables import PlayVariables
@@ -42,6 +43,7 @@ class Parts:
     redactor: Redactor
     chronicle: Chronicle
     crew: Crew
+    roster: Roster
     run: RunInfo
     interrupted: threading.Event
     clock: Callable[[], float]
@@ -54,7 +56,7 @@ class PlayRun:
 
     def __init__(self, parts: Parts, planned: PlannedPlay, lost: frozenset[str]) -> None:
         self._parts = parts
-        self._planned = lined_up(planned, parts.chronicle.state)
+        self._planned = lined_up(parts.roster.planned(planned), parts.chronicle.state)
         self._play = planned.play
         self._tell = parts.chronicle.tell
         self._lock = threading.Lock()
@@ -157,6 +159,7 @@ class PlayRun:
             templar=parts.templar,
             run=parts.run,
             standing=standing,
+            inventory=lambda: parts.roster.inventory,
         )
         around = Surroundings(
             hosts=parts.hosts,

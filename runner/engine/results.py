@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from runner.errors import ExitCode, HostUnreachable, SentraPlayError, TaskFailed
-from runner.events import IncludedVariables, Status
+from runner.events import AddedHost, IncludedVariables, Status
 from runner.frozen import frozen
 from runner.hosts.contract import CommandFailed
 from runner.modules.contract import Change, Diff, Outcome
@@ -33,6 +33,7 @@ class Ended:
     facts: Mapping[str, Any] = field(default_factory=dict)
     delegated: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     included: tuple[IncludedVariables, ...] = ()
+    added: tuple[AddedHost, ...] = ()
     partial: bool = False
     unknown_facts: tuple[str, ...] = ()
 
@@ -52,6 +53,7 @@ def acted(outcome: Outcome, show_diff: bool) -> Ended:
         diff=_text(outcome.diff, show_diff),
         facts=_data(outcome.facts),
         included=_those(outcome.included),
+        added=(outcome.added,) if outcome.added else (),
     )
 
 
@@ -68,6 +70,7 @@ def previewed(change: Change, show_diff: bool) -> Ended:
         diff=_text(change.diff, show_diff),
         facts=_data(change.facts),
         included=_those(change.included),
+        added=(change.added,) if change.added else (),
         partial=change.needed is not False,
     )
 
@@ -161,6 +164,7 @@ def of_loop(items: Iterable[Ended]) -> Ended:
         facts=facts,
         delegated=_joined(item.delegated for item in ended),
         included=tuple(one for item in ended for one in item.included),
+        added=tuple(one for item in ended for one in item.added),
         partial=any(item.partial for item in ended),
         unknown_facts=tuple(name for item in ended for name in item.unknown_facts),
     )

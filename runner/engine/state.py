@@ -7,13 +7,14 @@ events by the same code. Nothing else in the engine outlives a task.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from runner.engine.gaps import Gaps, gaps_named, unknown, withheld, without_secrets
 from runner.errors import ExitCode
 from runner.events import (
+    AddedHost,
     Confirmed,
     Event,
     HandlersFlushed,
@@ -45,7 +46,7 @@ class Fatal:
 class RunState:
     """`ends` are the recorded ends of tasks; `values` what is registered and the facts, by host.
 
-    `included` are the files of variables that a host sees besides.
+    `added` is what the inventory has besides. `included` are the files of variables that a host sees besides.
     `pending` are the paths of notified handlers that have not run, by host; False if, in check mode, it
     is only possible that they are notified. `handled` has the path of a handler's latest run, by handler
     and host. `started` are the tasks that were begun since the run was started or resumed, `cut_off` those that had
@@ -60,6 +61,7 @@ class RunState:
     fingerprint: str = ""
     ends: dict[Key, TaskFinished] = field(default_factory=dict)
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
+    added: list[AddedHost] = field(default_factory=list)
     included: dict[str, list[IncludedVariables]] = field(default_factory=dict)
     pending: dict[str, dict[str, bool]] = field(default_factory=dict)
     handled: dict[Key, str] = field(default_factory=dict)
@@ -114,6 +116,7 @@ class RunState:
             self._learn(host, event)
             if is_fatal(event):
                 self.fatal.setdefault(host, Fatal(self.count, event.path, _exit_code(event)))
+        self.added += [_added(event, one) for one in event.added]
         for other, facts in event.delegated_facts.items():
             self.values.setdefault(other, {}).update(_facts(event, facts))
         if event.is_handler:
@@ -204,6 +207,12 @@ def known_result(event: TaskFinished, name: str) -> Any:
     if event.partial:
         return Gaps(event.result, partial(unknown, name))
     return without_secrets(event.result, name) if event.withheld else event.result
+
+
+def _added(event: TaskFinished, one: AddedHost) -> AddedHost:
+    if not event.withheld:
+        return one
+    return replace(one, variables={name: without_secrets(value, name) for name, value in one.variables.items()})
 
 
 def _facts(event: TaskFinished, facts: Mapping[str, object]) -> Mapping[str, Any]:

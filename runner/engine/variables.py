@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from runner.engine.state import RunState
 from runner.errors import TaskFailed
+from runner.inventory import Inventory
 from runner.modules.contract import RunInfo
 from runner.plan import Plan, PlannedPlay
 from runner.playbook import Keywords, exported_by, magic_of, names_of_roles
@@ -52,21 +53,26 @@ class PlayVariables:
         templar: Templar,
         run: RunInfo,
         standing: Callable[[], tuple[tuple[str, ...], tuple[str, ...]]],
+        inventory: Callable[[], Inventory],
     ) -> None:
-        """`standing` tells the hosts of the play, and of the batch, that have not failed."""
+        """`standing` tells the hosts of the play, and of the batch, that have not failed; `inventory`, what it is."""
         self._plan = plan
         self._planned = planned
         self._state = state
         self._templar = templar
         self._standing = standing
+        self._current = inventory
+        self._inventory = inventory()
+        self._run = run
         self._directory = planned.play.directory
         self._base: dict[str, dict[str, Any]] = {}
         self._files: dict[Path, Mapping[str, Any]] = {}
         self._exported = exported_by(role.scope for role in planned.play.all_roles if role.public)
-        self._magic = {**self._constant(run), **names_of_roles(planned.play)}
+        self._magic = self._constant()
 
     def of(self, host: str, keywords: Keywords = NOTHING) -> dict[str, Any]:
         """Everything `host` sees in a task with these keywords, inherited ones included."""
+        self._keep_up()
         role = keywords.role
         return {
             **self._exported.defaults.values,
@@ -83,6 +89,14 @@ class PlayVariables:
             **(magic_of(role) if role else {}),
         }
 
+    def _keep_up(self) -> None:
+        """Forget what was made from an inventory that has grown since."""
+        inventory = self._current()
+        if inventory is not self._inventory:
+            self._inventory = inventory
+            self._magic = self._constant()
+            self._base.clear()
+
     def _base_of(self, host: str) -> dict[str, Any]:
         found = self._base.get(host)
         if found is None:
@@ -95,7 +109,7 @@ class PlayVariables:
         return found
 
     def _of_inventory(self, host: str) -> dict[str, Any]:
-        known = self._plan.inventory.hosts.get(host)
+        known = self._inventory.hosts.get(host)
         return dict(known.variables) if known else {}
 
     def _of_files(self, host: str, so_far: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,8 +134,8 @@ class PlayVariables:
             self._files[path] = data
         return self._files[path]
 
-    def _constant(self, run: RunInfo) -> dict[str, Any]:
-        inventory, options = self._plan.inventory, self._plan.options
+    def _constant(self) -> dict[str, Any]:
+        inventory, options, run = self._inventory, self._plan.options, self._run
         return {
             "groups": {name: list(hosts) for name, hosts in inventory.groups.items()},
             "hostvars": self._templar.hostvars(tuple(inventory.hosts), self.of),
@@ -132,11 +146,12 @@ class PlayVariables:
             "ansible_play_name": self._planned.play.name,
             "ansible_play_hosts_all": list(self._planned.hosts),
             "run": {"id": run.id, "started_at": self._state.started_at},
+            **names_of_roles(self._planned.play),
         }
 
     def _magic_of(self, host: str) -> dict[str, Any]:
         of_play, of_batch = self._standing()
-        known = self._plan.inventory.hosts.get(host)
+        known = self._inventory.hosts.get(host)
         return {
             **self._magic,
             "inventory_hostname": host,

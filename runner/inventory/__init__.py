@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runner.inventory.growth import grown
 from runner.inventory.hostlist import is_host_list
 from runner.inventory.load import beside_playbook, load_inventory, with_defaults
 from runner.inventory.model import Inventory, InventoryHost
@@ -17,6 +18,7 @@ __all__ = [
     "Selection",
     "Source",
     "beside_playbook",
+    "grown",
     "is_host_list",
     "load_inventory",
     "matching",

@@ -16,7 +16,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from runner.events import IncludedVariables
+from runner.events import AddedHost, IncludedVariables
 from runner.frozen import frozen
 from runner.hosts.contract import Host, Reader
 from runner.repositories.contract import Repositories
@@ -45,6 +45,7 @@ class Change:
     data: Mapping[str, object] = field(default_factory=dict)
     facts: Mapping[str, object] = field(default_factory=dict)
     included: IncludedVariables | None = None
+    added: AddedHost | None = None
 
 
 @frozen
@@ -56,6 +57,7 @@ class Outcome:
     facts: Mapping[str, object] = field(default_factory=dict)
     diff: Diff | None = None
     included: IncludedVariables | None = None
+    added: AddedHost | None = None
 
 
 @frozen

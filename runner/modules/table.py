@@ -10,9 +10,11 @@ from typing import Any, Final
 from runner.modules.contract import Module
 
 _PLACES: Final[Mapping[str, str]] = {
+    "add_host": "control.add_host:AddHost",
     "assert": "control.assertion:Assert",
     "debug": "control.debug:Debug",
     "fail": "control.fail:Fail",
+    "group_by": "control.group_by:GroupBy",
     "include_vars": "control.include_vars:IncludeVars",
     "pause": "control.pause:Pause",
     "set_fact": "control.set_fact:SetFact",

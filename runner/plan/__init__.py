@@ -9,5 +9,6 @@ from runner.plan.batches import batches
 from runner.plan.make import check_playbook, make_plan
 from runner.plan.model import MAGIC, Options, Plan, PlannedPlay
 from runner.plan.tags import selected
+from runner.plan.targets import hosts_now
 
-__all__ = ["MAGIC", "Options", "Plan", "PlannedPlay", "batches", "check_playbook", "make_plan", "selected"]
+__all__ = ["MAGIC", "Options", "Plan", "PlannedPlay", "batches", "check_playbook", "hosts_now", "make_plan", "selected"]

@@ -14,6 +14,7 @@ from runner.plan.batches import batches
 from runner.plan.check import CheckedPlay, checked_play
 from runner.plan.files import VariableFiles
 from runner.plan.fingerprint import fingerprint
+from runner.plan.growing import Growth, growth_by
 from runner.plan.model import Options, Plan, PlannedPlay
 from runner.plan.options import option_problems
 from runner.plan.secrets import register_secrets
@@ -82,6 +83,7 @@ class _Making:
         self._files = VariableFiles(templar)
         self._library = Library(templar, options.extra_vars)
         self._problems: list[Problem] = []
+        self._growth = Growth()
         self._document = self._library.playbook(examined)
         self._playbook = Playbook("", ())
         self._planned: list[PlannedPlay] = []
@@ -111,7 +113,9 @@ class _Making:
             raise InvalidInput(errors)
         contents = {name: document.data for name, document in self._files.documents.items()}
         number = fingerprint(self._document.data, contents, self._options)
-        return Plan(self._playbook, self._inventory, tuple(self._planned), self._options, number, problems)
+        return Plan(
+            self._playbook, self._inventory, tuple(self._planned), self._options, number, problems, bool(self._growth)
+        )
 
     def _look_beside(self, directory: Path) -> None:
         """Take in the variables of groups and hosts that lie beside the playbook."""
@@ -122,8 +126,9 @@ class _Making:
     def _check(self, document: Document, without_environment: Severity) -> None:
         inventory = self._inventory or Inventory({}, {}, "")
         plays = self._playbook.plays
-        hosts = [self._hosts(play, index, document) for index, play in enumerate(plays)]
         found = [steps(play, document, index) for index, play in enumerate(plays)]
+        self._growth = growth_by(found)
+        hosts = [self._hosts(play, index, document) for index, play in enumerate(plays)]
         taken_in = taken_in_by(found, self._files)
         world = World(
             document,
@@ -133,6 +138,7 @@ class _Making:
             names_set_by(document) | taken_in.names,
             Setters(list(zip(found, hosts, strict=True)), self._options),
             self._inventory is not None,
+            self._growth,
             self._library.has_sealed or taken_in.open_ended,
             without_environment,
         )
@@ -156,7 +162,7 @@ class _Making:
         if not play.hosts or self._inventory is None:
             return ()
         place = document.at((index, "hosts"))
-        hosts, problems = targets(play, self._inventory, self._options, self._templar, place)
+        hosts, problems = targets(play, self._inventory, self._options, self._templar, place, self._growth)
         self._problems += problems
         return hosts
 

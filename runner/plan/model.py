@@ -76,7 +76,8 @@ class PlannedPlay:
 class Plan:
     """What a run will do. `fingerprint` differs when anything that decides what is done differs.
 
-    `prompted` are the answers to `vars_prompt`, by the path of their play.
+    `grows`: tasks add hosts or groups to the inventory. `prompted` are the answers to `vars_prompt`, by the path of
+    their play.
     """
 
     playbook: Playbook
@@ -85,6 +86,7 @@ class Plan:
     options: Options
     fingerprint: str
     warnings: tuple[Problem, ...] = ()
+    grows: bool = False
     prompted: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     @property

@@ -16,7 +16,6 @@ from runner.template import TemplateError, Usage
 
 _METHODS: Final = frozenset(dir(dict))
 """What stands behind a dot and is no name: `groups.keys()`."""
-_MAKE_HOSTS: Final = frozenset({"add_host", "group_by"})
 
 
 def naming_problems(
@@ -26,8 +25,7 @@ def naming_problems(
 
     `contents` are the texts of template files, by the path of the task that renders them.
     """
-    makes_hosts = any(step.task.module in _MAKE_HOSTS for step in steps)
-    if not facts.hosts or not facts.world.has_inventory or makes_hosts:
+    if not facts.hosts or not facts.world.has_inventory or facts.world.growth:
         return
     for step in steps:
         for text in (*texts_of_step(step), *contents.get(step.task.path, ())):

@@ -97,7 +97,7 @@ def reference_problems(seen: Seen, facts: PlayFacts) -> Iterator[Problem]:
 
 def _host_problem(name: str, place: Location | None, facts: PlayFacts) -> Iterator[Problem]:
     known = facts.world.inventory.hosts
-    if facts.world.has_inventory and name not in known and name not in _CONTROLLER:
+    if facts.world.has_inventory and not facts.world.growth and name not in known and name not in _CONTROLLER:
         if name in facts.world.inventory.groups:
             hint = f"for example {{{{ groups['{name}'][0] }}}}"
             yield Problem(f"'{name}' is a group, a host is needed", place, hint, rule=Rule.UNKNOWN_HOST)

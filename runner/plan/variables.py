@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from runner.errors import Location
 from runner.plan.model import MAGIC, RESCUE_MAGIC, STEADY_MAGIC
@@ -14,6 +14,10 @@ from runner.playbook import Play, exported_by, magic_of, names_of_roles
 from runner.template import is_template
 
 Variables = Mapping[str, Any]
+
+
+_GROWING: Final = frozenset({"groups", "group_names", "hostvars", "ansible_play_hosts_all"})
+"""What only the run knows if tasks add hosts and groups to the inventory."""
 
 
 class PlayVariables:
@@ -31,7 +35,10 @@ class PlayVariables:
         self._exported = exported_by(role.scope for role in play.all_roles if role.public)
         self._groups = {name: list(members) for name, members in world.inventory.groups.items()}
         prompted = {prompt.name for prompt in play.vars_prompt}
-        self._passing = (world.set_by_run | prompted | (MAGIC - STEADY_MAGIC)) - world.options.extra_vars.keys()
+        growing = _GROWING if world.growth else frozenset()
+        self._passing = (
+            growing | world.set_by_run | prompted | (MAGIC - STEADY_MAGIC)
+        ) - world.options.extra_vars.keys()
 
     def variables(self, host: str, step: Step | None = None) -> Mapping[str, Any]:
         """Raw variables of a host that are known now, as a task sees them."""

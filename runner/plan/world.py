@@ -11,6 +11,7 @@ from runner.errors import Severity
 from runner.frozen import frozen
 from runner.inventory import Inventory
 from runner.plan.gathering import fact_names
+from runner.plan.growing import Growth
 from runner.plan.model import Options
 from runner.plan.setters import Setters
 from runner.template import Templar
@@ -28,6 +29,7 @@ class World:
     setters: Setters
     has_inventory: bool = True
     """False while a playbook is checked alone: then `inventory` is empty and says nothing."""
+    growth: Growth = Growth()
     open_ended: bool = False
     """Whether any name may exist: some variables cannot be read for want of a key, or only the run knows from which
     file a task takes them in."""

@@ -106,6 +106,7 @@ def carry_out(
             publish=lambda *events: bus.publish(*map(origin.added_to, events)),
             run=run,
             done=earlier.done if earlier else None,
+            follow=hosts.follow,
             ask=prompter.ask if can_ask else nobody_to_ask,
         )
         if not can_ask:

@@ -81,6 +81,10 @@ class InventoryHosts:
                 self._open[name] = self._made(name)
             return self._open[name]
 
+    def follow(self, inventory: Inventory) -> None:
+        """From now on this is the inventory. Hosts that are open stay as they are."""
+        self._inventory = inventory
+
     def all_open(self) -> Sequence[Host]:
         with self._lock:
             return tuple(self._open.values())

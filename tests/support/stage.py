@@ -30,7 +30,7 @@ from runner.engine.context import Ask, nobody_to_ask
 from runner.errors import ExitCode, HostUnreachable, TaskFailed, VerificationFailed
 from runner.events import Event, HostRecap, OutputLine, RunFinished, Status, TaskFinished
 from runner.hosts.contract import Become, Host, Hosts
-from runner.inventory import load_inventory
+from runner.inventory import Inventory, load_inventory
 from runner.journal import decode, encode
 from runner.modules.contract import Acting, Change, Diff, Module, Outcome, Reading, RunInfo
 from runner.modules.system.command import CommandArgs
@@ -217,6 +217,7 @@ class Stage:
         modules: Mapping[str, Module[Any]] | None = None,
         hosts: Hosts | None = None,
         ask: Ask = nobody_to_ask,
+        follow: Callable[[Inventory], None] = lambda _: None,
         **options: Any,
     ) -> Run:
         """Run it to its end. `publish` sees every event before it is kept; if it raises, the run dies there."""
@@ -242,6 +243,7 @@ class Stage:
             done=done,
             clock=self.clock,
             ask=ask,
+            follow=follow,
         )
         run = Run(None, kept, [], plan)
         with suppress(Killed):

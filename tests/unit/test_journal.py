@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from runner.errors import Refused, SentraPlayError
 from runner.events import (
+    AddedHost,
     AttemptFailed,
     BatchFinished,
     BatchStarted,
@@ -55,6 +56,7 @@ plain = st.recursive(
 )
 data = st.dictionaries(text, plain, max_size=4)
 names = st.lists(text, max_size=3).map(tuple)
+added = st.builds(AddedHost, text, names, names, data)
 included = st.builds(IncludedVariables, names, text)
 recap = st.builds(HostRecap, *[st.integers(0, 99)] * 7)
 at = {"at": number}
@@ -81,6 +83,7 @@ EVENTS: dict[type[Event], st.SearchStrategy[Any]] = {
             names,
             st.dictionaries(text, data, max_size=2),
             st.tuples(included),
+            st.tuples(added),
             st.booleans(),
         ),
         **at,
