@@ -54,6 +54,9 @@ class Encrypted(TemplateText):
         self.cipher, self.ciphertext, self.names, self.place = cipher, ciphertext, names, place
         return self
 
+    def __getnewargs__(self) -> tuple[Cipher, str, tuple[str, ...], Location]:  # type: ignore[override]  # to be copied
+        return self.cipher, self.ciphertext, self.names, self.place
+
     @property
     def tag(self) -> str:
         """What it is written with."""

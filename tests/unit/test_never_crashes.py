@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from runner.document import dump, examine_text, load
-from runner.errors import InvalidInput
+from runner.document import Cipher, Encrypted, dump, examine_text, load
+from runner.document.model import UnsafeText
+from runner.errors import InvalidInput, Location
 from runner.hosts.contract import Result
 from runner.inventory import RunScript, load_inventory, matching
 from runner.plan import Options, check_playbook, make_plan
@@ -25,6 +26,8 @@ SOURCES = [*sorted((PLAYBOOKS / "good").glob("*.yml"))]
 ODD: tuple[Any, ...] = (
     None, True, 0, -1, 1.5, "", "x", "{{ x }}", "{{ x", "{% if %}", "yes", [], {}, [[]], [{}], {"a": {}}, {"x": [1]},
     "{{ item }}", "no such thing", [None], {"": ""}, "all", "{{ omit }}", 10**30, "\u2028", "a" * 300, {"debug": None},
+    Encrypted(Cipher.ANSIBLE, "$ANSIBLE_VAULT;1.1;AES256\n00", ("a",), Location("f", 1, 1)),
+    [Encrypted(Cipher.AGE, "-----BEGIN", ("a",), Location("f", 1, 1))], UnsafeText("{{ x }}"),
 )  # fmt: skip
 UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
 WORDS = (
