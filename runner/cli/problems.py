@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from runner.document import cipher_of
 from runner.errors import Location, Problem, Severity
 from runner.secret import MASK
 
@@ -65,8 +66,9 @@ def _excerpt(location: Location) -> Iterator[str]:
 
 @lru_cache(maxsize=16)
 def _source(file: str) -> tuple[str, ...]:
-    """The lines of a file that was read a moment ago; none if it cannot be read again."""
+    """The lines of a file that was read a moment ago; none if it cannot be read again, or only with a key."""
     try:
-        return tuple(Path(file).read_text(encoding="utf-8", errors="replace").split("\n"))
+        content = Path(file).read_bytes()
     except OSError:
         return ()
+    return () if cipher_of(content) else tuple(content.decode("utf-8", "replace").split("\n"))

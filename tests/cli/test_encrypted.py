@@ -115,6 +115,17 @@ def test_with_a_wrong_key_validate_tells_it(vaulted: Program) -> None:
     assert "api_token" not in ended.err
 
 
+def test_what_is_wrong_inside_an_encrypted_file_is_told_without_showing_its_line(vaulted: Program) -> None:
+    vaulted.write("play.yml", "- hosts: all\n  tasks: [debug: {msg: x}]\n")
+    vaulted.write("group_vars/all.yml", (VAULTED / "wrong.yml").read_text())
+    vaulted.write("inventory.yml", "all: {hosts: {localhost: {ansible_connection: local}}}\n")
+    ended = vaulted("validate", "play.yml", "-i", "inventory.yml", "--vault-password-file", "one")
+    assert ended.code == 6
+    assert "group_vars/all.yml:2:1: the key 'whole_password' stands here a second time" in ended.err
+    assert "a-secret" not in ended.err
+    assert " | " not in ended.err
+
+
 def test_an_encrypted_file_of_extra_variables_is_read(vaulted: Program) -> None:
     vaulted.write("play.yml", "- hosts: localhost\n  tasks: [debug: {msg: 'it is {{ whole_password }}'}]\n")
     vaulted.write("more.yml", (VAULTED / "whole.yml").read_text())
