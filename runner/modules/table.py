@@ -22,6 +22,7 @@ _PLACES: Final[Mapping[str, str]] = {
     "setup": "facts.setup:Setup",
     "group": "accounts.group:GroupModule",
     "user": "accounts.user:User",
+    "archive": "archives.archive:Archive",
     "unarchive": "archives.unarchive:Unarchive",
     "apk": "packages.apk:Apk",
     "apt": "packages.apt:Apt",

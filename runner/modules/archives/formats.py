@@ -10,6 +10,7 @@ from runner.frozen import frozen
 from runner.hosts.contract import Command, Reader, Script, command
 
 HEAD: Final = 8
+TRY: Final = ': | "$@" >/dev/null 2>&1'
 
 
 @frozen
@@ -57,6 +58,16 @@ def require(reader: Reader, programs: Sequence[str], purpose: str) -> None:
             f"{programs[0]} is not installed on {reader.name}",
             why=f"it is needed to {purpose}",
             hint=f"install it with `package`, such as {programs[0]}",
+        )
+
+
+def require_packing(reader: Reader, one: Format) -> None:
+    """TaskFailed unless the host can write the format: busybox has an xz and a bzip2 that may only read."""
+    require(reader, one.pack, f"write {one.name}")
+    if one.pack and not one.is_zip and not reader.query(Script(TRY, one.pack), check=False).ok:
+        raise TaskFailed(
+            f"the {one.pack[0]} of {reader.name} cannot compress",
+            hint=f"install the whole {one.pack[0]} there, or choose another `format`",
         )
 
 

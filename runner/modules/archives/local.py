@@ -88,7 +88,9 @@ def _of_zip(archive: zipfile.ZipFile, one: zipfile.ZipInfo) -> Member:
     elif mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
         kind = "other"
     moment = calendar.timegm(one.date_time)  # without a zone: the best there is
-    return Member(tidied(_name(one)), kind, None, one.file_size, moment, target, f"{one.CRC:08x}")
+    return Member(
+        tidied(_name(one)), kind, None, one.file_size, moment, target, f"{one.CRC:08x}" if kind == "file" else ""
+    )
 
 
 def _sha256(source: IO[bytes] | BinaryIO | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import zipfile
@@ -25,6 +26,7 @@ LINE: Final = re.compile(
     r"(?P<kind>[-dlhbcpsCV])(?P<mode>[-rwxsStT]{9})[+.]? +\S+?/\S+ +(?P<size>\d+(?:,\s*\d+)?) "
     r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.\d+)? (?P<name>.*)"
 )
+EMPTY: Final = hashlib.sha256().hexdigest()
 KINDS: Final[Mapping[str, Kind]] = {"-": "file", "C": "file", "d": "directory", "l": "link", "h": "hard"}
 ESCAPE: Final = re.compile(r"\\([0-7]{3}|.)")
 ESCAPED: Final = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
@@ -35,8 +37,11 @@ def format_of(reader: Reader, path: str) -> Format:
     return formats.of(_range(reader, path, 0, formats.HEAD))
 
 
-def members(reader: Reader, path: str, one: Format) -> list[Member]:
-    """What is in it; TaskFailed for a broken archive, and for one whose names its tar cannot list safely."""
+def members(reader: Reader, path: str, one: Format, *, trusted: bool = False) -> list[Member]:
+    """What is in it; TaskFailed for a broken archive, and for one whose names its tar cannot list safely.
+
+    `trusted`: it may hold what `refuse_escapes` refuses; it is only looked at.
+    """
     if one.is_zip:
         return _of_zip(reader, path)
     formats.require(reader, one.unpack, f"read {path}")
@@ -45,11 +50,12 @@ def members(reader: Reader, path: str, one: Format) -> list[Member]:
     options = ("-P", "--quoting-style=escape", "--full-time") if gnu else ()
     listing = _tar(reader, one, path, ("tar", "-t", "-v", *options, "-f", "-"))
     listed = [_listed(line, gnu, path) for line in listing.stdout.split("\n") if line]
-    refuse_escapes(listed, path)
+    if not trusted:
+        refuse_escapes(listed, path)
     if REMOVES in listing.stderr:
         raise escaping(path, "it holds a name that is absolute or leads upwards")
     if not any(member.kind == "file" and member.size for member in listed):
-        return [member for member in listed if member.name]
+        return list(_with_digests(listed, {}))
     told = _tar(reader, one, path, ("tar", "-x", "-f", "-", f"--to-command={HASH_EACH}"))
     hashes = dict(_hashes(told.stdout))
     return list(_with_digests(listed, hashes))
@@ -119,10 +125,9 @@ def _hashes(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _with_digests(listed: list[Member], hashes: Mapping[str, str]) -> Iterator[Member]:
-    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     for one in listed:
         wanted = one.target if one.kind == "hard" else one.name
-        digest = hashes.get(wanted, empty) if one.kind in ("file", "hard") else ""
+        digest = hashes.get(wanted, EMPTY) if one.kind in ("file", "hard") else ""
         if one.name:
             yield Member(one.name, one.kind, one.mode, one.size, one.mtime, one.target, digest)
 

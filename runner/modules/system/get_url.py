@@ -157,10 +157,10 @@ def _fetch(at: Acting, args: GetUrlArgs, plan: _Plan) -> Outcome:
             raise _failed(args, response, args.url)
         _verify(at.host, args, plan.checksum, file)
         placing = Placing(dest=plan.dest, attributes=args.attributes, backup=args.backup)
-        placed = plan_placing(at.host, OnTheHost(at.host, file, _name(response)), placing)
+        placed = plan_placing(at.host, OnTheHost(at.host, file, _name(response), moved=True), placing)
         before, new = digests(at.host, [placed.root, file], "sha1")
-        backup = placed.carry_out(at.host) if placed.needed else None
         md5 = digests(at.host, [file], "md5")[0]
+        backup = placed.carry_out(at.host) if placed.needed else None
     data = {
         "url": args.url,
         "dest": placed.root,

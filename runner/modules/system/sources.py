@@ -26,12 +26,12 @@ find . \\( -type f -o -type d \\) -exec sh -c '
 """
 # Made beside its place with nobody else's rights, made durable, then renamed.
 COPY: Final = """
-src=$1 dest=$2 mode=$3 owner=$4 group=$5
+src=$1 dest=$2 mode=$3 owner=$4 group=$5 bring=$6
 new=${dest%/*}/.${dest##*/}.$$
 umask 077
 trap 'rm -f "$new"' EXIT
 trap 'exit 1' HUP INT TERM
-cp "$src" "$new" || exit 1
+"$bring" "$src" "$new" || exit 1
 if [ -n "$owner$group" ]; then chown "$owner${group:+:$group}" "$new" || exit 1; fi
 chmod "$mode" "$new" || exit 1
 sync "$new" || exit 1
@@ -150,12 +150,13 @@ class OnController:
 
 @frozen
 class OnTheHost:
-    """A file or a directory that is on the host already (`remote_src`)."""
+    """A file or a directory that is on the host already (`remote_src`). `moved`: nobody needs it where it is."""
 
     reader: Reader
     path: str
     shown: str
     is_secret: bool = False
+    moved: bool = False
 
     @property
     def is_directory(self) -> bool:
@@ -178,7 +179,7 @@ class OnTheHost:
         return self.reader.read(self._path_of(entry)) if entry.size <= LARGEST_DIFF else None
 
     def deliver(self, host: Host, entry: Entry, path: str, rights: Rights) -> None:
-        words = (f"{rights.mode:05o}", rights.owner or "", rights.group or "")
+        words = (f"{rights.mode:05o}", rights.owner or "", rights.group or "", "mv" if self.moved else "cp")
         act(host, COPY, self._path_of(entry), path, *words, doing=f"copy to {path}")
 
     def _path_of(self, entry: Entry) -> str:
