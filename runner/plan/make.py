@@ -136,7 +136,7 @@ class _Making:
             self._options,
             self._templar,
             names_set_by(document) | taken_in.names,
-            Setters(list(zip(found, hosts, strict=True)), self._options),
+            Setters(list(zip(found, hosts, strict=True)), self._options, taken_in.names),
             self._inventory is not None,
             self._growth,
             self._library.has_sealed or taken_in.open_ended,

@@ -11,9 +11,7 @@ from runner.plan.model import Options
 from runner.plan.tags import selected
 from runner.plan.tree import Step, levels_of_play
 
-_SETS_ANYTHING: Final = frozenset(
-    {"include_tasks", "include_role", "import_role", "include_vars", "add_host", "group_by"}
-)
+_SETS_ANYTHING: Final = frozenset({"include_tasks", "include_role", "add_host", "group_by"})
 """Modules that set variables, or bring tasks that do, which nobody can name before the run."""
 
 
@@ -28,9 +26,15 @@ class Setter:
 
 
 class Setters:
-    """Of all plays of a playbook, in order: their tasks, and the hosts they work on (none: not known)."""
+    """Of all plays of a playbook, in order: their tasks, and the hosts they work on (none: not known).
 
-    def __init__(self, plays: Sequence[tuple[Sequence[Step], Sequence[str]]], options: Options) -> None:
+    `elsewhere` are names that are set in other ways too.
+    """
+
+    def __init__(
+        self, plays: Sequence[tuple[Sequence[Step], Sequence[str]]], options: Options, elsewhere: frozenset[str]
+    ) -> None:
+        self._elsewhere = elsewhere
         self._complete = True
         self._names: set[str] = set()
         self._orders: dict[str, tuple[int, int, bool]] = {}
@@ -52,7 +56,7 @@ class Setters:
     def too_late(self, name: str, step: Step, host: str) -> bool:
         """Whether no task that sets a variable can have set it on a host when a task is due."""
         known = self._orders.get(step.task.path)
-        if not self._complete or known is None or name not in self._names:
+        if not self._complete or known is None or name not in self._names or name in self._elsewhere:
             return False
         play, order, is_handler = known
         for setter in self.of(name):

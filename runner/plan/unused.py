@@ -23,7 +23,7 @@ _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _BY_A_NAME_THAT_IS_A_VALUE: Final = re.compile(
     r"\bvars\s*\[|\b(?:lookup|query|q)\(\s*['\"]vars['\"]\s*,(?!\s*['\"]\w+['\"]\s*[,)])|\bhostvars\s*\[[^\]]*\]\s*\[\s*[^'\"\s]"
 )
-_BRINGS_TASKS: Final = frozenset({"include_tasks", "include_role"})
+_BRINGS_READERS: Final = frozenset({"include_tasks", "include_role", "include_vars"})
 _LARGEST: Final = 1 << 20
 
 
@@ -131,7 +131,7 @@ def _rendered_files(step: Step) -> Iterator[FilePath]:
 
 def _is_decided(step: Step) -> bool:
     """Whether it is known what a task reads: no tasks or templates that only the run finds."""
-    return step.task.module not in _BRINGS_TASKS and not any(map(is_template, _file_arguments(step)))
+    return step.task.module not in _BRINGS_READERS and not any(map(is_template, _file_arguments(step)))
 
 
 def _is_for_others(name: str) -> bool:

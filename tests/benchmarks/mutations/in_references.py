@@ -9,6 +9,7 @@ from typing import Final
 from tests.benchmarks.mutations.mutant import Breaking, Change
 from tests.benchmarks.mutations.source import Pair, Source, pairs_of, scalars
 
+_TAKEN_IN: Final = re.compile(r"(?:import_tasks|import_playbook|role|file|name): ([\w/]+)(\.yml)?$", re.MULTILINE)
 _SOURCES: Final = frozenset({"copy", "template"})
 
 
@@ -59,6 +60,15 @@ def missing_vars_file(source: Source) -> Iterator[Change]:
 def missing_looked_up_file(source: Source) -> Iterator[Change]:
     for found in re.finditer(r"lookup\('file', '(\S+)'", source.text):
         yield Change(source.replaced(found.end(1), found.end(1), ".old"))
+
+
+def missing_part(source: Source) -> Iterator[Change]:
+    """A file of tasks, a playbook, a role, or a file of variables that is taken in is not there."""
+    for found in re.finditer(
+        r"(?:import_tasks|import_playbook|role|file|- ?name): ([\w/]+)(\.yml)?$", source.text, re.M
+    ):
+        if source.file == source.playbook and (found[2] or (source.root / "roles" / found[1]).is_dir()):
+            yield Change(source.replaced(found.end(1), found.end(1), "x"))
 
 
 def unknown_hosts(source: Source) -> Iterator[Change]:
@@ -119,6 +129,7 @@ KINDS: Final[Mapping[str, Breaking]] = {
     "missing file to copy or render": missing_source,
     "missing file of variables": missing_vars_file,
     "missing file to look up": missing_looked_up_file,
+    "missing file or role to take in": missing_part,
     "unknown hosts": unknown_hosts,
     "unknown host to delegate to": unknown_delegate,
     "unknown group in a template": unknown_group_in_a_template,

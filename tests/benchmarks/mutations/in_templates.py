@@ -40,11 +40,17 @@ def undefined_in_a_template_file(source: Source) -> Iterator[Change]:
         src = next((pair for pair in entry.arguments if pair.key == "src"), None)
         if not entry.module or entry.module.key != "template" or src is None or "{{" in (src.scalar or "{{"):
             continue
-        file = Path("templates") / Path(src.scalar or "").name
+        file = _template_file(source, src.scalar or "")
         text = (source.root / file).read_text(encoding="utf-8")
         for found in NAME.finditer(text):
             if not re.search(rf"for {found[1]} in", text):
                 yield Change(text[: found.end(1)] + "_q" + text[found.end(1) :], file)
+
+
+def _template_file(source: Source, name: str) -> Path:
+    """Where the template of a task lies: of a role beside its tasks, else beside the playbook."""
+    role = source.file.parent.parent
+    return (role if role.parent.name == "roles" else Path()) / "templates" / Path(name).name
 
 
 def undefined_behind_a_variable(source: Source) -> Iterator[Change]:

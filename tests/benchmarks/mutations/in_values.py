@@ -47,6 +47,8 @@ _IMPOSSIBLE: Final = {
     "strategy": ("fastest",),
     "order": ("random",),
     "throttle": ("-1", "few"),
+    "async": ("-1", "later"),
+    "poll": ("-1", "often"),
 }
 
 
@@ -153,6 +155,7 @@ KINDS: Final[Mapping[str, Breaking]] = {
     "impossible batches": _impossible("serial", "max_fail_percentage"),
     "impossible duration": _impossible("timeout"),
     "impossible strategy, order or throttle": _impossible("strategy", "order", "throttle"),
+    "impossible async or poll": _impossible("async", "poll"),
     "impossible name to register": _impossible("register"),
     "impossible name of a variable": name_of_a_variable,
     "loop over a single value": _impossible("loop"),

@@ -73,10 +73,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A playbook of the corpus that lies at `root`; its path is relative to that."""
+    """A file of the corpus at `root`: a playbook, or what it takes in; paths are relative to the corpus."""
 
     root: Path
     playbook: Path
+    file: Path
     text: str
     entries: tuple[Entry, ...]
 
@@ -117,9 +118,24 @@ class Source:
 
 
 def source(root: Path, playbook: Path) -> Source:
+    """A playbook itself."""
     text = (root / playbook).read_text(encoding="utf-8")
+    return Source(root, playbook, playbook, text, tuple(_plays(_composed(text))))
+
+
+def part(root: Path, playbook: Path, file: Path, kind: Literal["task", "handler"]) -> Source:
+    """A file of tasks or handlers that a playbook takes in."""
+    text = (root / file).read_text(encoding="utf-8")
+    node = _composed(text)
+    around = (Entry("play", (), yaml.MappingNode("", [], node.start_mark, node.end_mark)),)
+    entries = [found for item in node.value for found in _entry(item, kind, around)]
+    return Source(root, playbook, file, text, tuple(entries))
+
+
+def _composed(text: str) -> yaml.Node:
     node = yaml.compose(text, Loader=yaml.SafeLoader)
-    return Source(root, playbook, text, tuple(_entries(node)))
+    assert node is not None
+    return node
 
 
 def pairs_of(node: yaml.Node) -> tuple[Pair, ...]:
@@ -145,9 +161,10 @@ def scalars(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
             yield from scalars(value)
 
 
-def _entries(node: yaml.Node | None) -> Iterator[Entry]:
-    for play in node.value if isinstance(node, yaml.SequenceNode) else ():
-        yield from _entry(play, "play", ())
+def _plays(node: yaml.Node) -> Iterator[Entry]:
+    for play in node.value:
+        if not any(pair.key == "import_playbook" for pair in pairs_of(play)):
+            yield from _entry(play, "play", ())
 
 
 def _entry(node: yaml.Node, kind: Kind, outer: tuple[Entry, ...]) -> Iterator[Entry]:
