@@ -55,7 +55,7 @@ class _Calls:
             return None
         if not result.ok:
             ended = f"the inventory script ended with status {result.exit_code}"
-            self._note(place, ended + _told(result.stderr), f"try it: {place.file}")
+            self._note(place, ended + _told(result.stderr), self._hint(place))
             return None
         if result.stderr.strip():
             message = f"the inventory script wrote to standard error{_told(result.stderr)}"
@@ -70,7 +70,7 @@ class _Calls:
         except json.JSONDecodeError as error:
             where = Location(place.file, error.lineno, error.colno)
             what = "nothing" if not text.strip() else f"what is no JSON: {error.msg}"
-            self._note(where, f"the inventory script printed {what}", f"try it: {place.file}")
+            self._note(where, f"the inventory script printed {what}", self._hint(place))
             return None
         except RecursionError:
             self._note(place, "the inventory script printed JSON that is nested too deep")
@@ -80,6 +80,9 @@ class _Calls:
         examined = examine_text(whole, place.file)
         self.problems.extend(examined.problems)
         return examined.document
+
+    def _hint(self, place: Location) -> str:
+        return f"try it: {place.file if self._path.name != str(self._path) else f'./{place.file}'}"
 
     def _note(self, place: Location, message: str, hint: str = "", severity: Severity = Severity.ERROR) -> None:
         self.problems.append(Problem(message, place, hint, severity, rule=Rule.SCRIPT_FAILED))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from runner.document import Encrypted, SecretTemplate
 from runner.secret import MASK, Redactor
 from runner.template import is_template
 from runner.template.lazy import names_a_secret
@@ -28,6 +29,8 @@ def masked(value: object, redactor: Redactor) -> object:
 
 
 def _without_secrets(value: object) -> object:
+    if isinstance(value, (Encrypted, SecretTemplate)):
+        return MASK
     if isinstance(value, Mapping):
         return {key: MASK if _is_literal_secret(key, item) else _without_secrets(item) for key, item in value.items()}
     return [_without_secrets(item) for item in value] if isinstance(value, (list, tuple)) else value

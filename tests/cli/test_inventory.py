@@ -51,6 +51,13 @@ def test_no_secret_is_shown(ini: Program, asked: list[str]) -> None:
     assert not [secret for secret in ("hunter2", "42", "shared one") if secret in ended.everything]
 
 
+def test_encrypted_values_are_shown_as_secrets_whether_or_not_there_is_a_key(ini: Program) -> None:
+    ini.write("group_vars/web.yml", "greeting2: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  3030\n")
+    ended = ini("inventory", "-i", "hosts", "--list")
+    assert ended.code == 0
+    assert json.loads(ended.out)["_meta"]["hostvars"]["web1"]["greeting2"] == "***"
+
+
 def test_a_graph_shows_one_group_if_it_is_named_and_only_hosts_within_the_limit(ini: Program) -> None:
     assert ini("inventory", "-i", "hosts", "--graph", "web").out == "@web:\n  |--web1\n  |--web2\n"
     assert ini("inventory", "-i", "hosts", "--graph", "web", "--limit", "web2:db1").out == "@web:\n  |--web2\n"
@@ -68,6 +75,7 @@ def test_a_graph_shows_one_group_if_it_is_named_and_only_hosts_within_the_limit(
         (["--graph", "databses"], 5, "did you mean 'databases'?"),
         (["--list", "--limit", "wbe"], 6, "did you mean 'web'?"),
         (["--list", "-i", "hots"], 5, "there is no inventory hots"),
+        (["--list", "-i", "hots"], 5, "did you mean hosts?"),
     ],
 )
 def test_what_cannot_be_answered_is_an_error_with_the_next_step(
