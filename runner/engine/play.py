@@ -159,7 +159,7 @@ class PlayRun:
             templar=parts.templar,
             run=parts.run,
             standing=standing,
-            inventory=lambda: parts.roster.inventory,
+            inventory=lambda: parts.roster.seen_by(self._planned),
         )
         around = Surroundings(
             hosts=parts.hosts,

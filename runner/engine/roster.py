@@ -23,6 +23,7 @@ class Roster:
         self._lock = threading.Lock()
         self._inventory = plan.inventory
         self._known = 0
+        self._views: dict[str, tuple[Inventory, Inventory]] = {}
 
     @property
     def inventory(self) -> Inventory:
@@ -36,6 +37,20 @@ class Roster:
                 self._follow(inventory)
                 self._inventory, self._known = inventory, len(added)
             return self._inventory
+
+    def seen_by(self, planned: PlannedPlay) -> Inventory:
+        """What it is for a play, with the variables beside the playbook the play stands in."""
+        current = self.inventory
+        if planned.inventory is self._plan.inventory:
+            return current
+        if current is self._plan.inventory:
+            return planned.inventory
+        with self._lock:
+            made_from, view = self._views.get(planned.play.path, (None, None))
+            if made_from is not current or view is None:
+                view = grown(planned.inventory, self._state.added[: self._known])
+                self._views[planned.play.path] = (current, view)
+            return view
 
     def planned(self, planned: PlannedPlay) -> PlannedPlay:
         """The play with the hosts it works on now. Planned are those of the inventory it was planned with.

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from runner.document import Document, Examined, trusted
 from runner.errors import InvalidInput, Location, Problem, Severity
-from runner.inventory import LOCALHOST, Inventory, beside_playbook, load_inventory
+from runner.inventory import LOCALHOST, Inventory, load_inventory
 from runner.plan.advice import advice
 from runner.plan.batches import batches
+from runner.plan.beside import Beside
 from runner.plan.check import CheckedPlay, checked_play
 from runner.plan.files import VariableFiles
 from runner.plan.fingerprint import fingerprint
@@ -50,8 +51,6 @@ def check_playbook(
     directory = path.parent
     templar = Templar([directory, directory / "templates", directory / "files"], keys.redactor, keys)
     examined = keys.examine(path)
-    if inventory is None and _needs_no_inventory(examined.document):
-        inventory = load_inventory(())
     options = _with_templates(Options(extra_vars=extra_vars or {}))
     return list(_Making(examined, inventory, options, templar, Severity.WARNING).problems(advised=True))
 
@@ -77,7 +76,6 @@ class _Making:
         templar: Templar,
         without_environment: Severity,
     ) -> None:
-        self._inventory = inventory
         self._options = options
         self._templar = templar
         self._files = VariableFiles(templar)
@@ -85,11 +83,13 @@ class _Making:
         self._problems: list[Problem] = []
         self._growth = Growth()
         self._document = self._library.playbook(examined)
+        alone = inventory is None and _needs_no_inventory(self._document)
+        self._inventory = load_inventory(()) if alone else inventory
+        self._beside = Beside(self._inventory or Inventory({}, {}, ""), templar.keys)
         self._playbook = Playbook("", ())
         self._planned: list[PlannedPlay] = []
         self._checked: list[CheckedPlay] = []
         if self._document is not None:
-            self._look_beside(Path(self._document.file).parent)
             self._playbook = parse(self._document)
             self._check(self._document, without_environment)
 
@@ -98,7 +98,7 @@ class _Making:
 
         `advised`: once nothing is wrong, what is only odd is told too.
         """
-        inherited = self._inventory.warnings if self._inventory else ()
+        inherited = [warning for inventory in self._beside.all for warning in inventory.warnings]
         unreadable = self._library.unreadable
         further = [problem for problem in self._problems if problem.location not in unreadable]
         found = [*self._library.problems, *further, *inherited]
@@ -113,18 +113,12 @@ class _Making:
             raise InvalidInput(errors)
         contents = {name: document.data for name, document in self._files.documents.items()}
         number = fingerprint(self._document.data, contents, self._options)
-        return Plan(
-            self._playbook, self._inventory, tuple(self._planned), self._options, number, problems, bool(self._growth)
-        )
-
-    def _look_beside(self, directory: Path) -> None:
-        """Take in the variables of groups and hosts that lie beside the playbook."""
-        if self._inventory is not None:
-            self._inventory, problems = beside_playbook(self._inventory, directory, self._templar.keys)
-            self._problems += problems
+        inventory = self._beside.inventory(Path(self._document.file).parent)
+        planned, grows = tuple(self._planned), bool(self._growth)
+        return Plan(self._playbook, inventory, planned, self._options, number, problems, grows)
 
     def _check(self, document: Document, without_environment: Severity) -> None:
-        inventory = self._inventory or Inventory({}, {}, "")
+        inventory = self._beside.inventory(Path(document.file).parent)
         plays = self._playbook.plays
         found = [steps(play, document, index) for index, play in enumerate(plays)]
         self._growth = growth_by(found)
@@ -143,20 +137,28 @@ class _Making:
             without_environment,
         )
         register_secrets((document.data, self._options.extra_vars), self._templar.redactor)
-        register_secrets([host.variables for host in inventory.hosts.values()], self._templar.redactor)
-        if self._templar.keys.required:
-            self._problems += inventory.sealed
-        self._problems += inventory_syntax_problems(inventory, self._templar)
+        around = [self._beside.inventory(play.directory) for play in plays]
+        self._check_inventories()
         self._problems += value_syntax_problems(dict(self._options.extra_vars), None, self._templar)
         for index, play in enumerate(plays):
-            checked = checked_play(world, play, index, hosts[index], found[index], self._files)
+            seen = world if around[index] is inventory else replace(world, inventory=around[index])
+            checked = checked_play(seen, play, index, hosts[index], found[index], self._files)
             self._checked.append(checked)
             self._problems += checked.problems
             own = batches(hosts[index], play.serial)
-            self._planned.append(PlannedPlay(play, hosts[index], own, checked.gathers))
+            self._planned.append(PlannedPlay(play, around[index], hosts[index], own, checked.gathers))
         self._problems += self._files.problems
         if self._inventory:
             self._problems += option_problems(self._playbook, self._planned, inventory, self._options)
+
+    def _check_inventories(self) -> None:
+        """Note what is wrong with variables of the inventory, and which of them are secret."""
+        self._problems += self._beside.problems
+        for inventory in self._beside.all:
+            register_secrets([host.variables for host in inventory.hosts.values()], self._templar.redactor)
+            if self._templar.keys.required:
+                self._problems += inventory.sealed
+            self._problems += inventory_syntax_problems(inventory, self._templar)
 
     def _hosts(self, play: Play, index: int, document: Document) -> tuple[str, ...]:
         if not play.hosts or self._inventory is None:

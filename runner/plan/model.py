@@ -64,9 +64,11 @@ class Options:
 
 @frozen
 class PlannedPlay:
-    """A play with its hosts, the batches in which `serial` works through them, and whether facts are gathered first."""
+    """A play with the inventory as it sees it, its hosts, the batches in which `serial` works through them, and
+    whether facts are gathered first."""
 
     play: Play
+    inventory: Inventory
     hosts: tuple[str, ...]
     batches: tuple[tuple[str, ...], ...]
     gathers: bool = False

@@ -53,7 +53,7 @@ class PlayRepositories:
             state=RunState(),
             templar=self.templar,
             run=self.run,
-            inventory=lambda: self.plan.inventory,
+            inventory=lambda: planned.inventory,
             standing=lambda: (planned.hosts, planned.hosts),
         )
         return every.of(planned.hosts[0] if planned.hosts else LOCALHOST)

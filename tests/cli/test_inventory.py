@@ -116,6 +116,40 @@ def test_each_playbook_has_the_variables_beside_itself(sentraplay: Program) -> N
     assert sentraplay("run", "one/p.yml", "two/p.yml").code == 0
 
 
+def test_an_imported_playbook_has_the_variables_beside_itself_and_not_those_of_the_importing(
+    sentraplay: Program,
+) -> None:
+    sentraplay.write("group_vars/all.yml", "above: true\n")
+    sentraplay.write("below/group_vars/all.yml", "below: true\n")
+    for name, here, elsewhere in (("below/p.yml", "below", "above"), ("p.yml", "above", "below")):
+        play = f"- hosts: localhost\n  tasks: [{{assert: {{that: [{here}, {elsewhere} is not defined]}}}}]\n"
+        sentraplay.write(name, play)
+    sentraplay.write("p.yml", "- import_playbook: below/p.yml\n" + (sentraplay.directory / "p.yml").read_text())
+    ended = sentraplay("run", "p.yml")
+    assert ended.code == 0, ended.everything
+    sentraplay.write("below/group_vars/all.yml", "ansible_prot: 1\n")
+    assert "below/group_vars/all.yml:1:1" in sentraplay("validate", "p.yml").err
+
+
+GROWING = """
+- hosts: localhost
+  tasks:
+    - add_host: {name: fresh, groups: new, ansible_connection: local}
+    - assert: {that: [word == 'below', hostvars.fresh.word == word, "groups.new == ['fresh']"]}
+- hosts: new
+  tasks: [{assert: {that: word == 'below'}}]
+"""
+
+
+def test_an_imported_playbook_keeps_what_lies_beside_it_when_the_inventory_grows(sentraplay: Program) -> None:
+    sentraplay.write("below/group_vars/all.yml", "word: below\n")
+    sentraplay.write("below/p.yml", GROWING)
+    after = "- hosts: new\n  tasks: [{assert: {that: word is not defined}}]\n"
+    sentraplay.write("p.yml", f"- import_playbook: below/p.yml\n{after}")
+    ended = sentraplay("run", "p.yml")
+    assert ended.code == 0, ended.everything
+
+
 def test_validate_runs_scripts_and_still_loads_nothing_that_talks_to_hosts(sentraplay: Program) -> None:
     script = sentraplay.write("inv", '#!/bin/sh\necho \'{"web": ["web1"], "_meta": {"hostvars": {}}}\'\n')
     script.chmod(0o755)
