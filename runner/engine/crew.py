@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from threading import Semaphore
 from typing import Any
 
@@ -18,7 +19,6 @@ from runner.engine.step import Stage, Step
 from runner.errors import Interrupted, SentraPlayError
 from runner.events import TaskFinished, TaskStarted
 from runner.modules.contract import Module
-from runner.playbook import Task
 from runner.schema import module_schema
 from runner.secret import Redactor
 from runner.template import Templar
@@ -65,7 +65,7 @@ class Crew:
         if around.interrupted.is_set():
             raise Interrupted("interrupted")
         confirm(stage, step, hosts)
-        preparer = self._preparer(step.task, around.templar)
+        preparer = self._preparer(step, around.templar)
         slots = self._slots(stage, step, hosts[0])
         name = self._name(stage, step, hosts[0])
         stage.chronicle.tell(TaskStarted(step.path, name, step.task.module, hosts, step.is_handler, at=around.clock()))
@@ -73,9 +73,12 @@ class Crew:
         work = {self._pool.submit(_one, attempt, stage, name, shared_with, slots): attempt for attempt in attempts}
         return recording.recorded(stage, step, name, work, tidy=lambda attempt: self._pool.submit(attempt.forget_jobs))
 
-    def _preparer(self, task: Task, templar: Templar) -> Preparer:
+    def _preparer(self, step: Step, templar: Templar) -> Preparer:
+        task = step.task
         found = self._preparers.get(task.path)
         if found is None:
+            if defaults := step.keywords.module_defaults.get(task.module):
+                task = replace(task, args={**defaults, **task.args})
             found = Preparer(task, self._modules[task.module], templar, self._redactor)
             self._preparers[task.path] = found
         return found

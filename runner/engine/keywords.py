@@ -8,7 +8,7 @@ from typing import Final
 
 from runner.playbook import Keywords, Play, Search
 
-ADD_UP: Final = frozenset({"when", "tags", "vars", "params", "environment"})
+ADD_UP: Final = frozenset({"when", "tags", "vars", "params", "environment", "module_defaults"})
 INNERMOST: Final = tuple(field.name for field in fields(Keywords) if field.name not in ADD_UP)
 
 
@@ -27,6 +27,9 @@ def inside(outer: Keywords, inner: Keywords) -> Keywords:
         vars={**outer.vars, **inner.vars} if inner.vars else outer.vars,
         params={**outer.params, **inner.params} if inner.params else outer.params,
         environment={**outer.environment, **inner.environment} if inner.environment else outer.environment,
+        module_defaults={**outer.module_defaults, **inner.module_defaults}
+        if inner.module_defaults
+        else outer.module_defaults,
         **said,
     )
 

@@ -17,7 +17,7 @@ from runner.plan.syntax import syntax_problems, text_problems
 from runner.plan.texts import Text
 from runner.plan.tree import Step, levels_of_play
 from runner.plan.undefined import connection_problems, undefined_problems
-from runner.plan.values import Rendering, value_problems
+from runner.plan.values import Rendering, incomplete_problems, value_problems
 from runner.plan.world import World
 from runner.playbook import Play
 
@@ -59,6 +59,7 @@ def _problems(facts: PlayFacts, found: Sequence[Step], contents: dict[str, list[
     yield from connection_problems(facts)
     rendering = Rendering(facts)
     for step in found:
+        yield from incomplete_problems(step, facts)
         views = rendering.seen(step)
         yield from value_problems(views, facts)
         contents[step.task.path] = [text for seen in views for text in template_texts(seen, world.templar.keys)]

@@ -133,6 +133,7 @@ class _Making:
             Setters(list(zip(found, hosts, strict=True)), self._options, taken_in.names),
             self._inventory is not None,
             self._growth,
+            self._library.defaulted,
             self._library.has_sealed or taken_in.open_ended,
             without_environment,
         )

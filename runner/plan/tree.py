@@ -102,7 +102,7 @@ def levels_of_play(document: Document, index: int) -> tuple[Level, ...]:
 def steps(play: Play, document: Document, index: int) -> list[Step]:
     """Every task and handler of a play, in order."""
     *imports, own = levels_of_play(document, index)
-    walk = _Walk(document, Search(play.directory), tuple(imports))
+    walk = _Walk(document, own, Search(play.directory), tuple(imports))
     found: list[Step] = []
     for section in ("pre_tasks", "roles", "tasks", "post_tasks", "handlers"):
         here = replace(walk, is_handler=section == "handlers")
@@ -113,6 +113,7 @@ def steps(play: Play, document: Document, index: int) -> list[Step]:
 @frozen
 class _Walk:
     document: Document
+    play: Level
     search: Search
     around: tuple[Level, ...] = ()
     recovering: bool = False
@@ -124,7 +125,8 @@ class _Walk:
             here = (*at, index)
             if isinstance(entry, Task):
                 own = Level("handler" if self.is_handler else "task", raw, here, self.document)
-                yield Step(entry, own, self.search, self.around, self.recovering, self.is_handler, self.role)
+                task = _with_defaults(entry, (self.play, *self.around, own))
+                yield Step(task, own, self.search, self.around, self.recovering, self.is_handler, self.role)
             elif isinstance(entry, Role):
                 level = Level("task" if "import_role" in raw else "role", raw, here, self.document)
                 yield from self._inside(entry, level)._role(entry, raw[LOADED], (*here, LOADED))
@@ -153,3 +155,12 @@ class _Walk:
         role = entry.keywords.role or self.role
         search = replace(self.search, beside=beside, roles=role.directories if role else ())
         return replace(self, around=(*self.around, level), search=search, role=role)
+
+
+def _with_defaults(task: Task, levels: Sequence[Level]) -> Task:
+    """The task with the arguments that the innermost `module_defaults` for its module gives."""
+    for level in reversed(levels):
+        defaults = level.raw.get("module_defaults")
+        if isinstance(defaults, Mapping) and task.module in defaults:
+            return replace(task, args={**defaults[task.module], **task.args})
+    return task

@@ -17,7 +17,7 @@ from runner.schema import schema
 from runner.suggestions import did_you_mean, some
 from runner.template import TemplateError, Usage, usage_of
 
-_NOT_HERE = frozenset({"vars", "repositories", "hosts", "vars_files"})
+_NOT_HERE = frozenset({"module_defaults", "vars", "repositories", "hosts", "vars_files"})
 """Parts whose templates are rendered elsewhere, or only when somebody reads them."""
 
 

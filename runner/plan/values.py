@@ -15,7 +15,7 @@ from runner.plan.texts import argument_place
 from runner.plan.tree import Raw, Step
 from runner.plan.verdicts import HOST_NAMES, condition_names, conditions, verdict
 from runner.rules import Rule
-from runner.schema import ArgumentProblem, argument_problems, keyword_problems, module_schema
+from runner.schema import INCOMPLETE, ArgumentProblem, argument_problems, keyword_problems, module_schema
 from runner.suggestions import some
 from runner.template import OMIT, TemplateError, is_filled_text, is_template
 
@@ -124,6 +124,15 @@ class Rendering:
                 place = step.document.at(at)
                 self.failures.append(Problem(error.message, place, error.hint, rule=error.rule))
             return text
+
+
+def incomplete_problems(step: Step, facts: PlayFacts) -> Iterator[Problem]:
+    """What a task's arguments lack, with those that `module_defaults` give; without any it was told before."""
+    if step.task.module in facts.world.defaulted:
+        for problem in argument_problems(step.task.module, step.task.args, rendered=False):
+            if problem.rule in INCOMPLETE:
+                place = step.document.at(argument_place(step, problem.path))
+                yield Problem(problem.message, place, problem.hint, rule=problem.rule)
 
 
 def value_problems(views: Sequence[Seen], facts: PlayFacts) -> Iterator[Problem]:

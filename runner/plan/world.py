@@ -19,7 +19,8 @@ from runner.template import Templar
 
 @frozen
 class World:
-    """What all plays of a playbook share. `set_by_run`: names a task may set; `setters` are those tasks."""
+    """What all plays of a playbook share. `set_by_run`: names a task may set; `setters` are those tasks;
+    `defaulted` are modules that `module_defaults` names."""
 
     document: Document
     inventory: Inventory
@@ -30,6 +31,7 @@ class World:
     has_inventory: bool = True
     """False while a playbook is checked alone: then `inventory` is empty and says nothing."""
     growth: Growth = Growth()
+    defaulted: frozenset[str] = frozenset()
     open_ended: bool = False
     """Whether any name may exist: some variables cannot be read for want of a key, or only the run knows from which
     file a task takes them in."""

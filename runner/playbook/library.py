@@ -22,6 +22,7 @@ from runner.schema import (
     BLOCK_KEYS,
     Structure,
     handlers_structure,
+    modules_with_defaults,
     playbook_structure,
     tasks_structure,
     variables_structure,
@@ -34,7 +35,7 @@ IMPORTS: Final = "imports"
 """The key under which a play holds the entries of the playbooks that import it, outermost first."""
 
 Kind = Literal["task", "handler"]
-Check = Callable[[Document], Structure]
+Check = Callable[[Document, frozenset[str]], Structure]
 
 
 @frozen
@@ -56,6 +57,7 @@ class Origin:
 class Library:
     """`problems` is what is wrong with the files; `unreadable` are the places where not even YAML is right.
 
+    `defaulted` are the modules that `module_defaults` names.
     `has_sealed`: a file of variables is encrypted and there is no key, so that any variable may exist.
     """
 
@@ -63,6 +65,7 @@ class Library:
         self.problems: list[Problem] = []
         self.unreadable: set[Location | None] = set()
         self.has_sealed = False
+        self.defaulted: frozenset[str] = frozenset()
         self._templar = templar
         self._extra_vars = extra_vars
         self._read: dict[tuple[FilePath, Check], Document | None] = {}
@@ -227,7 +230,8 @@ class Library:
         self.unreadable |= {problem.location for problem in examined.problems}
         if examined.document is None:
             return None
-        structure = check(examined.document)
+        self.defaulted |= modules_with_defaults(examined.document.data)
+        structure = check(examined.document, self.defaulted)
         self.problems += [problem for problem in structure.problems if problem.location not in self.unreadable]
         return structure.usable
 

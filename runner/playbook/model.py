@@ -27,9 +27,9 @@ CutOff = Literal["again", "done", "stop"]
 class Keywords:
     """What plays, blocks and tasks hand down; None means "not said here, ask the parent".
 
-    `when`, `tags`, `vars`, `params` and `environment` add up on the way down; of the rest the innermost counts.
-    `params` are variables given to roles and to what is included; unlike `vars` they win over facts. `directory` is
-    that of the file the tasks stand in, if it is not the play's.
+    `when`, `tags`, `vars`, `params`, `environment` and `module_defaults` add up on the way down; of the rest the
+    innermost counts. `params` are variables given to roles and to what is included; unlike `vars` they win over
+    facts. `directory` is that of the file the tasks stand in, if it is not the play's.
     """
 
     when: tuple[str | bool, ...] = ()
@@ -37,6 +37,7 @@ class Keywords:
     vars: Variables = field(default_factory=dict)
     params: Variables = field(default_factory=dict)
     environment: Variables = field(default_factory=dict)
+    module_defaults: Mapping[str, Variables] = field(default_factory=dict)
     become: object = None
     become_user: object = None
     delegate_to: object = None

@@ -232,6 +232,7 @@ def _keywords(entry: Mapping[str, Any]) -> Keywords:
         tags=tuple(tag.strip() for text in _strings(entry.get("tags")) for tag in text.split(",")),
         vars=entry.get("vars", {}),
         environment=entry.get("environment", {}),
+        module_defaults=entry.get("module_defaults", {}),
         **said,
     )
 

@@ -17,8 +17,10 @@ from runner.schema.inventories import (
 from runner.schema.playbooks import (
     BLOCK_KEYS,
     IMPORTS,
+    INCOMPLETE,
     LOOKUP_LOOPS,
     handlers_structure,
+    modules_with_defaults,
     playbook_problems,
     playbook_structure,
     role_meta_structure,
@@ -29,6 +31,7 @@ from runner.schema.validation import ArgumentProblem, argument_problems, keyword
 
 __all__ = [
     "BLOCK_KEYS",
+    "INCOMPLETE",
     "LOOKUP_LOOPS",
     "IMPORTS",
     "ArgumentProblem",
@@ -43,6 +46,7 @@ __all__ = [
     "keyword_problems",
     "keyword_schema",
     "module_names",
+    "modules_with_defaults",
     "module_schema",
     "Structure",
     "name_problem",

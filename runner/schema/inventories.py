@@ -63,7 +63,7 @@ def variable_problems(variables: object, document: Document, under: Path) -> lis
     return walk.problems
 
 
-def variables_structure(document: Document) -> Structure:
+def variables_structure(document: Document, _: frozenset[str] = frozenset()) -> Structure:
     """What is wrong with a file of variables, and what can be used nevertheless; one without content has none."""
     if document.data is None:
         return Structure((), document)

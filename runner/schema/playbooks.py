@@ -24,6 +24,8 @@ LOOKUP_LOOPS: Final = frozenset(
     )
 )
 """Ansible's older forms of a loop: each loops over what the lookup of its name gives."""
+INCOMPLETE: Final = frozenset({Rule.MISSING_KEY, Rule.CONFLICTING_KEYS})
+"""What may be wrong with arguments only as long as not all of them are there."""
 IMPORTS: Final = frozenset({"import_tasks", "import_role"})
 ROLE_ACTIONS: Final = frozenset({"import_role", "include_role"})
 
@@ -40,37 +42,49 @@ UNSUPPORTED: Final[Mapping[str, str]] = {
     "remote_user": "set ansible_user in the inventory",
     "port": "set ansible_port in the inventory",
     "connection": "set ansible_connection in the inventory",
-    "module_defaults": "write the arguments at each task",
     "collections": "leave it out: modules have no collections here",
     "debugger": "leave it out",
 }
 """Ansible's keywords that have no meaning here yet, and what to do instead."""
 
 
-def playbook_structure(document: Document) -> Structure:
-    """What is wrong with a playbook's structure, and what can be used nevertheless."""
-    walk = _Walk(document, no_entry={})
+def modules_with_defaults(data: object) -> frozenset[str]:
+    """The modules that a `module_defaults` anywhere in a document names."""
+    if isinstance(data, list):
+        return frozenset().union(*map(modules_with_defaults, data))
+    if not isinstance(data, dict):
+        return frozenset()
+    own = data.get("module_defaults")
+    return frozenset(own if isinstance(own, dict) else ()).union(*map(modules_with_defaults, data.values()))
+
+
+def playbook_structure(document: Document, defaulted: frozenset[str] = frozenset()) -> Structure:
+    """What is wrong with a playbook's structure, and what can be used nevertheless.
+
+    `defaulted` are modules that have defaults in other files of the playbook: what they miss is not told here.
+    """
+    walk = _Walk(document, no_entry={}, defaulted=defaulted)
     walk.playbook()
     return walk.structure()
 
 
-def tasks_structure(document: Document) -> Structure:
+def tasks_structure(document: Document, defaulted: frozenset[str] = frozenset()) -> Structure:
     """The same for a file of tasks; one without content has none."""
-    walk = _Walk(document, no_entry={"debug": None})
+    walk = _Walk(document, no_entry={"debug": None}, defaulted=defaulted)
     walk.tasks("task")
     return walk.structure()
 
 
-def handlers_structure(document: Document) -> Structure:
+def handlers_structure(document: Document, defaulted: frozenset[str] = frozenset()) -> Structure:
     """The same for a file of handlers."""
-    walk = _Walk(document, no_entry={"debug": None})
+    walk = _Walk(document, no_entry={"debug": None}, defaulted=defaulted)
     walk.tasks("handler")
     return walk.structure()
 
 
-def role_meta_structure(document: Document) -> Structure:
+def role_meta_structure(document: Document, defaulted: frozenset[str] = frozenset()) -> Structure:
     """The same for what a role says about itself."""
-    walk = _Walk(document, no_entry={})
+    walk = _Walk(document, no_entry={}, defaulted=defaulted)
     walk.role_meta()
     return walk.structure()
 
@@ -95,10 +109,11 @@ def _kept(value: object, path: Path, walk: _Walk) -> object:
 
 class _Walk:
     """`unusable`: keys that must not be read; `no_tasks`: where something stands that is no task or play;
-    `no_entry` stands in for it at the top of the document."""
+    `no_entry` stands in for it at the top of the document. `defaulted` are the modules that have defaults somewhere."""
 
-    def __init__(self, document: Document, no_entry: dict[str, object]) -> None:
+    def __init__(self, document: Document, no_entry: dict[str, object], defaulted: frozenset[str]) -> None:
         self.document = document
+        self.defaulted = defaulted | modules_with_defaults(document.data)
         self.no_entry = no_entry
         self.problems: list[Problem] = []
         self.unusable: set[Path] = set()
@@ -245,10 +260,23 @@ class _Walk:
         for problem in keyword_problems(kind, keywords):
             self.unusable.add((*path, *_keys_of(problem.path)))
             self.problems.append(located(problem, self.document, path))
+        self._module_defaults(entry.get("module_defaults"), (*path, "module_defaults"))
         for key, value in keywords.items():
             if (inner := known[key].get("x-tasks")) and isinstance(value, list):
                 for index, item in enumerate(value):
                     self._entry(item, (*path, key, index), inner)
+
+    def _module_defaults(self, defaults: object, path: Path) -> None:
+        for module, args in defaults.items() if isinstance(defaults, dict) else ():
+            if module not in module_names():
+                hint = did_you_mean(module, module_names(), "groups of modules have no defaults here")
+                self._on(Rule.UNKNOWN_MODULE, (*path, module), f"unknown module '{module}'", hint)
+                self.unusable.add((*path, module))
+            elif isinstance(args, dict):
+                for problem in argument_problems(module, args, rendered=False):
+                    if problem.rule not in INCOMPLETE:
+                        self.unusable.add((*path, module, *_keys_of(problem.path)))
+                        self.problems.append(located(problem, self.document, (*path, module)))
 
     def _unknown(self, key: str, entry: dict[str, object], path: Path, kind: Kind, modules: frozenset[str]) -> None:
         rule, message, hint = self._unknown_words(key, entry, kind, modules)
@@ -290,7 +318,9 @@ class _Walk:
             message = f"the argument '{both}' is given twice, here and below '{module}'"
             self._on(Rule.DUPLICATE_KEY, (*path, "args", both), message)
         for problem in argument_problems(module, {**extra, **written}, rendered=False):
-            self._argument(problem, task, module, path)
+            # What `module_defaults` give is known only where everything is put together.
+            if problem.rule not in INCOMPLETE or module not in self.defaulted:
+                self._argument(problem, task, module, path)
 
     def _argument(self, problem: ArgumentProblem, task: dict[str, object], module: str, path: Path) -> None:
         written = task[module]

@@ -277,3 +277,48 @@ def test_with_dict_gives_pairs_and_its_items_have_the_names_of_loop_control(stag
 def test_a_task_with_two_loops_is_refused(stage: Stage) -> None:
     with pytest.raises(InvalidInput, match="a task has one loop, here are 'loop' and 'with_items'"):
         stage.run("- {hosts: all, tasks: [{command: ok, loop: [1], with_items: [2]}]}")
+
+
+def test_module_defaults_are_arguments_unless_the_task_says_otherwise(stage: Stage) -> None:
+    run = stage.run(
+        """
+        - hosts: all
+          vars: {word: hello}
+          module_defaults:
+            debug: {msg: "{{ word }} {{ item | default('') }}"}
+            command: {cmd: ok by default}
+          tasks:
+            - {name: t, debug: }
+            - {name: own, debug: {msg: mine}}
+            - command:
+            - block:
+                - {name: inner, debug: }
+              module_defaults: {debug: {var: word}}
+        """
+    )
+    assert [run.result(name).get("msg") for name in ("t", "own")] == ["hello ", "mine"]
+    assert run.result("inner")["word"] == "hello"
+    assert run.cmds() == ["ok by default"]
+
+
+@pytest.mark.parametrize(
+    ("play", "message"),
+    [
+        ("module_defaults: {coppy: {mode: '0600'}}, tasks: []", "unknown module 'coppy'"),
+        ("module_defaults: {copy: {moed: '0600'}}, tasks: []", "unknown argument 'moed'"),
+        ("module_defaults: {copy: {mode: '0600'}}, tasks: [{copy: {content: x}}]", "'dest'"),
+        ("tasks: [{module_defaults: {file: {path: /x}}, file: {state: nonsense}}]", "'state'"),
+    ],
+)
+def test_wrong_module_defaults_are_told_before_the_run(stage: Stage, play: str, message: str) -> None:
+    with pytest.raises(InvalidInput) as error:
+        stage.run(f"- {{hosts: all, {play}}}")
+    assert any(message in problem.message for problem in error.value.problems)
+
+
+def test_defaults_of_a_play_hold_in_the_files_it_imports(stage: Stage) -> None:
+    text = "- {file: {state: absent}, register: r}\n- command: ok {{ r.path }}\n"
+    (stage.directory / "more.yml").write_text(text)
+    playbook = "- {hosts: all, module_defaults: {file: {path: /nowhere/at/all}}, tasks: [{import_tasks: more.yml}]}"
+    plan, _ = stage.plan(playbook, Options())
+    assert not plan.warnings
