@@ -100,6 +100,20 @@ def test_what_differs_is_changed_and_told(own_bench: Bench, name: str, target: P
     assert memberships(name) == {"root"}
 
 
+def test_a_new_home_directory_is_made_with_the_change(own_bench: Bench, name: str, target: Path) -> None:
+    own_bench.apply("user", name=name, home=f"{target}/old")
+    assert own_bench.settle("user", name=name, home=f"{target}/new").changed
+    assert (target / "new").is_dir() and (target / "old").is_dir()
+
+
+def test_the_primary_group_is_a_further_one_only_if_it_is_named(own_bench: Bench, name: str) -> None:
+    own_bench.apply("group", name=name)
+    own_bench.apply("user", name=name, group=name, create_home=False)
+    assert own_bench.settle("user", name=name, groups=[name, "adm"], create_home=False).changed
+    assert memberships(name) == {name, "adm"}
+    assert own_bench.settle("user", name=name, groups=["adm"], create_home=False).changed
+
+
 def test_append_keeps_the_other_groups(own_bench: Bench, name: str) -> None:
     own_bench.apply("user", name=name, groups=["adm"], create_home=False)
     assert own_bench.settle("user", name=name, groups="root,adm", append=True, create_home=False).changed

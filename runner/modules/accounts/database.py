@@ -13,7 +13,7 @@ from runner.secret import Secret
 
 # Last the entry of /etc/shadow, its hash replaced by what there is to know of it; the wanted hash comes by stdin.
 LOOK: Final = """
-name=$1
+name=$1 wanted_home=$2
 IFS= read -r wanted
 entry() { getent "$1" "$name" 2>/dev/null || grep "^$name:" "/etc/$1"; }
 for program in useradd adduser; do
@@ -25,7 +25,9 @@ echo ==
 line=$(grep "^$name:" /etc/passwd || entry passwd) || { echo absent; exit 0; }
 echo "$line"
 home=$(echo "$line" | cut -d: -f6)
-if [ -d "$home" ]; then echo home; else echo no home; fi
+for path in "$home" "${wanted_home:-$home}"; do
+  if [ -d "$path" ]; then echo there; else echo missing; fi
+done
 if [ ! -r /etc/shadow ]; then echo hidden; exit 0; fi
 shadow=$(entry shadow) || { echo hidden; exit 0; }
 rest=${shadow#*:} hash=${shadow#*:}
@@ -69,6 +71,7 @@ class Account:
     home: str
     shell: str
     has_home: bool
+    has_wanted_home: bool
     shadow: Shadow | None = None
 
 
@@ -89,10 +92,10 @@ class Accounts:
         return frozenset(one.name for one in self.groups if user in one.members)
 
 
-def look(reader: Reader, name: str, password: Secret | None = None) -> Accounts:
-    """What there is about the user `name`, and whether its password has this hash."""
+def look(reader: Reader, name: str, home: str | None = None, password: Secret | None = None) -> Accounts:
+    """What there is about the user `name`, and whether it has this home directory and a password of this hash."""
     wanted = (password.reveal() if password is not None else "").encode()
-    result = reader.query(Script(LOOK, (name,)), stdin=wanted + b"\n", check=False)
+    result = reader.query(Script(LOOK, (name, home or "")), stdin=wanted + b"\n", check=False)
     if not result.ok:
         raise TaskFailed(f"cannot look up the user {name}: {result.stderr.strip()}")
     program, listed, told = result.stdout.split("==\n", 2)
@@ -115,10 +118,11 @@ def groups_in(text: str) -> tuple[Group, ...]:
 
 
 def _account(lines: list[str]) -> Account | None:
-    if len(lines) < 3:
+    if len(lines) < 4:
         return None
     name, _, uid, gid, comment, home, shell = (*lines[0].split(":"), *[""] * 7)[:7]
-    return Account(name, int(uid), int(gid), comment, home, shell, lines[1] == "home", _shadow(lines[2]))
+    here, there = (line == "there" for line in lines[1:3])
+    return Account(name, int(uid), int(gid), comment, home, shell, here, there, _shadow(lines[3]))
 
 
 def _shadow(line: str) -> Shadow | None:

@@ -51,7 +51,7 @@ class _Plan:
 
 def _plan(reader: Reader, args: UserArgs) -> _Plan:
     _check(args)
-    known = look(reader, args.name, args.password)
+    known = look(reader, args.name, args.home, args.password)
     account = known.account
     if args.state == "absent":
         return _Plan(known, {"state": ("present", "absent")} if account else {})

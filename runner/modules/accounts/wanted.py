@@ -109,7 +109,8 @@ def _plain(args: UserArgs, known: Accounts, account: Account) -> Iterator[tuple[
         wanted, found = getattr(args, name), getattr(account, name)
         if wanted is not None and wanted != found:
             yield name, (found, wanted)
-    if args.create_home and not account.has_home and not (args.move_home and args.home not in (None, account.home)):
+    moves = args.move_home and account.has_home and args.home not in (None, account.home)
+    if args.create_home and not account.has_wanted_home and not moves:
         yield "home directory", ("absent", "present")
 
 
@@ -119,9 +120,6 @@ def _groups(args: UserArgs, known: Accounts, account: Account) -> tuple[str, str
     found = {known.group(name) for name in args.group_names}
     wanted = {group.name for group in found if group is not None}
     before = set(known.memberships(account.name))
-    primary = known.group(args.group or str(account.gid))
-    # Being put into one's primary group once more changes nothing.
-    wanted -= {primary.name} - before if primary else set()
     after = before | wanted if args.append else wanted
     return None if after == before else (",".join(sorted(before)), ",".join(sorted(after)))
 

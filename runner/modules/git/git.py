@@ -42,7 +42,8 @@ class GitModule:
             raise TaskFailed(f"{args.dest} is gone after it was made", hint="something else removes it: run again")
         changed = bool(plan.needed) or _differ(plan, made)
         moved = {"submodules_changed": True} if _submodules(plan) != made.submodules else {}
-        data = {**_told(plan, made.before), **moved}
+        lost = {"msg": f"Local modifications exist in the destination: {args.dest}"} if plan.discards else {}
+        data = {**_told(plan, made.before), **moved, **lost}
         return Outcome(changed, data, diff=_diff(args, plan.before, made.before))
 
 
@@ -55,6 +56,10 @@ class _Plan:
     needed: bool | None
     said: str
     address_changed: bool = False
+
+    @property
+    def discards(self) -> bool:
+        return self.repository is not None and self.repository.modified
 
     @property
     def before(self) -> str:
