@@ -17,6 +17,7 @@ from paramiko.message import Message
 _KEX: Final = ("curve25519-sha256@libssh.org", "ecdh-sha2-nistp256")
 _CIPHERS: Final = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr")
 _IDLE_CHECK: Final = 1.0
+_BLOCK: Final = 65536
 
 
 def make_transport(sock: Any, disabled_algorithms: Mapping[str, list[str]] | None = None, **gss: Any) -> FastTransport:
@@ -24,6 +25,8 @@ def make_transport(sock: Any, disabled_algorithms: Mapping[str, list[str]] | Non
 
     `gss` is what paramiko 4 says of GSS-API, and 5 does not any more.
     """
+    if isinstance(sock, socket.socket):
+        sock = _BufferedSocket(sock)
     transport = FastTransport(sock, disabled_algorithms=disabled_algorithms, **gss)
     # Paramiko looks ten times a second whether it was told to end; here its socket is shut down then.
     sock.settimeout(_IDLE_CHECK)
@@ -36,6 +39,26 @@ def make_transport(sock: Any, disabled_algorithms: Mapping[str, list[str]] | Non
 def _first(preferred: Sequence[str], offered: Sequence[str]) -> tuple[str, ...]:
     known = tuple(name for name in preferred if name in offered)
     return known + tuple(name for name in offered if name not in known)
+
+
+class _BufferedSocket(socket.socket):
+    """Takes over a socket, and asks the system once for all that has arrived.
+
+    Paramiko asks for each packet twice, and gives other threads a turn each time: whoever waits for the end of a
+    command was woken for each of its two outputs instead of once for both.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        timeout = sock.gettimeout()
+        super().__init__(fileno=sock.detach())
+        self.settimeout(timeout)
+        self._arrived = b""
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        """See socket."""
+        data = self._arrived or super().recv(_BLOCK, flags)
+        self._arrived = data[size:]
+        return data[:size]
 
 
 class FastTransport(Transport):

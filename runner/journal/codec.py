@@ -21,6 +21,7 @@ KINDS: Final[Mapping[str, type[Event]]] = {
 
 _JSON: Final = json.JSONEncoder(separators=(",", ":"))
 _LEAVES: Final = frozenset({str, int, float, bool, NoneType})
+_PLAIN: Final = frozenset({dict, list, tuple})
 
 
 def encode(event: Event) -> tuple[str, str]:
@@ -48,10 +49,14 @@ def decode(kind: str, body: str) -> Event:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, (dict, Mapping)):
-        return {_key(key): item if type(item) in _LEAVES else _plain(item) for key, item in value.items()}
+    # Every result of every task comes by here, and most of what it holds is simple or empty.
     if isinstance(value, (list, tuple)):
         return [item if type(item) in _LEAVES else _plain(item) for item in value]
+    if isinstance(value, (dict, Mapping)):
+        return {
+            _key(key): item if type(item) in _LEAVES or (type(item) in _PLAIN and not item) else _plain(item)
+            for key, item in value.items()
+        }
     kind: type = type(value)
     names = _fields(kind)
     return _plain({name: getattr(value, name) for name in names}) if names else value
