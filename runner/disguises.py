@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import json
 import re
 import shlex
@@ -53,6 +52,8 @@ def _escaped(text: str) -> Iterator[str]:
         yield json_text.replace("/", "\\/")
         yield json.dumps(json_text)[1:-1]
     yield repr(text)[1:-1]
+    import html  # it brings tables along that only a run with secrets needs
+
     yield html.escape(text)
     yield html.escape(text, quote=False)
     yield html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")

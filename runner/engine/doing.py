@@ -20,7 +20,7 @@ from runner.events import OutputLine
 from runner.frozen import frozen
 from runner.hosts.contract import Become, Host
 from runner.hosts.detached import DetachedHost, Job, StartedJob
-from runner.modules.contract import Module
+from runner.modules.contract import Module, RunInfo
 from runner.secret import Secret, reveal
 
 DEFAULT_TIMEOUT_SECONDS: Final = 3600.0
@@ -71,7 +71,7 @@ class Doing:
             self.stage.around,
             host=self._view(deadline, lines),
             search=search(self.step.keywords, self.stage.around.directory),
-            run=replace(self.stage.run, check=self.check, diff=self.diff),
+            run=self._run(),
             variables=self.variables,
             path=self.step.path,
             name=self.host,
@@ -96,6 +96,11 @@ class Doing:
         except TaskFailed as error:
             raise replace(error, data={**error.data, **results.of_job(job.id, host.place)}) from error
         return replace(ended, result={**ended.result, **results.of_job(job.id, host.place)}) if host.place else ended
+
+    def _run(self) -> RunInfo:
+        run = self.stage.run
+        same = (run.check, run.diff) == (self.check, self.diff)
+        return run if same else replace(run, check=self.check, diff=self.diff)
 
     def _view(self, deadline: float, lines: Lines) -> Host:
         return self.stage.around.hosts.get(self.target).view(

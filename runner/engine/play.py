@@ -138,6 +138,8 @@ class PlayRun:
 
         def standing() -> tuple[tuple[str, ...], tuple[str, ...]]:
             out = self.lost | walk.lost
+            if not out:
+                return self._planned.hosts, hosts
             return tuple(h for h in self._planned.hosts if h not in out), tuple(h for h in hosts if h not in out)
 
         stage = self._stage(hosts, repositories, handlers, standing)

@@ -6,8 +6,6 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 from datetime import date, datetime, time
-from decimal import Decimal
-from pathlib import PurePath
 from typing import Any, Final
 
 from runner.errors import ExitCode, HostUnreachable, SentraPlayError, TaskFailed
@@ -214,8 +212,6 @@ def _scalar(value: object) -> object:
         return value.decode("utf-8", "surrogateescape")
     if isinstance(value, (datetime, date, time)):
         return value.isoformat()
-    if isinstance(value, (Decimal, PurePath)):
-        return str(value)
     return str(value)
 
 

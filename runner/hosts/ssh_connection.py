@@ -39,6 +39,10 @@ class StrictConnection(Connection):  # type: ignore[misc]  # fabric has no types
         self.connect_timeout = None
         self._set(_known=files.known_hosts(self._known_hosts_path()))
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """An attribute; Invoke would look through all its settings first whether one is meant."""
+        object.__setattr__(self, name, value)
+
     def get_gateway(self) -> Any:
         """The gateway of the settings, else of ssh_config: always one of these strict connections."""
         settings = self._settings

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
 
 from runner.errors import TaskFailed
+from runner.modules.system.execution import words
 from tests.modules.bed import Bench
 
 ODD = ["a b", "$(id)", "`id`", "'", '"', "\\", "*", "", "-n", "é\nü", ";", "|"]
@@ -109,3 +111,25 @@ def test_newlines_at_the_end_are_taken_off_unless_wanted(bench: Bench) -> None:
 def test_shell_takes_another_shell(bench: Bench) -> None:
     done = bench.apply("shell", cmd="set -o pipefail; echo ${BASH_VERSION:+bash} | cat", executable="/bin/bash")
     assert done.data["stdout"] == "bash"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "true",
+        "ls -l /tmp",
+        "a  b",
+        " a",
+        "a ",
+        "",
+        "a\tb",
+        "a\nb",
+        "a\x0bb",
+        "a\u00a0b",
+        "a 'b c'",
+        'a "b c" d',
+        "a\\ b",
+    ],
+)
+def test_a_command_line_is_split_as_a_shell_would(text: str) -> None:
+    assert words(text) == tuple(shlex.split(text))

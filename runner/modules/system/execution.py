@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from datetime import UTC, datetime
 from typing import Final
@@ -22,6 +23,8 @@ exit 10
 """
 NO_MATCH: Final = 10
 LAST_LINES: Final = 5
+
+_UNQUOTED: Final = re.compile(r"[^\s\"'\\]+(?: [^\s\"'\\]+)*")
 
 
 @frozen
@@ -105,6 +108,8 @@ def stdin_bytes(text: str | None, newline: bool) -> bytes:
 
 def words(text: str) -> tuple[str, ...]:
     """A command line as words, quotes respected, nothing expanded; TaskFailed if a quote is not closed."""
+    if _UNQUOTED.fullmatch(text):
+        return tuple(text.split(" "))  # what shlex makes of most command lines, at a tenth of its cost
     try:
         return tuple(shlex.split(text))
     except ValueError as error:
@@ -115,7 +120,7 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def _stamp(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
+    return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def _failure(execution: Execution, result: Result, data: dict[str, object]) -> TaskFailed:
