@@ -54,16 +54,29 @@ def load_inventory(
     errors, warnings = _told((*reading.problems, *reading.gathered.warnings()))
     if errors:
         raise InvalidInput(errors)
-    return merged(Written(reading.gathered, shown, tuple(beside), warnings=warnings))
+    return merged(Written(reading.gathered, shown, tuple(beside), odd=warnings))
 
 
-def beside_playbook(inventory: Inventory, directory: Path, keys: Keys) -> tuple[Inventory, tuple[Problem, ...]]:
-    """The inventory with group_vars/ and host_vars/ beside a playbook, and the errors in those files."""
-    if inventory.written is None or not any((directory / name).is_dir() for name in (GROUP_VARS, HOST_VARS)):
+def beside_playbook(
+    inventory: Inventory, directory: Path, keys: Keys, *, grows: bool = False
+) -> tuple[Inventory, tuple[Problem, ...]]:
+    """The inventory with group_vars/ and host_vars/ beside a playbook, and the errors in those files.
+
+    If it `grows` while the playbook runs, those of groups and hosts that nobody knows yet are read as well.
+    """
+    written = inventory.written
+    if written is None or not (grows or any((directory / name).is_dir() for name in (GROUP_VARS, HOST_VARS))):
         return inventory, ()
-    files, problems = variable_files(directory, inventory.written.gathered, keys, shared=True)
-    errors, warnings = _told((*problems, *inventory.warnings))
-    return merged(replace(inventory.written, beside_playbook=files, warnings=warnings)), errors
+    found: list[Problem] = []
+    if grows:
+        again = [
+            variable_files(files.directory, written.gathered, keys, grows=True) for files in written.beside_inventories
+        ]
+        written = replace(written, beside_inventories=tuple(files for files, _ in again))
+        found += [problem for _, problems in again for problem in problems]
+    files, problems = variable_files(directory, written.gathered, keys, shared=True, grows=grows)
+    errors, warnings = _told((*found, *problems, *written.odd))
+    return merged(replace(written, beside_playbook=files, odd=warnings)), errors
 
 
 def with_defaults(inventory: Inventory, defaults: Mapping[str, object]) -> Inventory:

@@ -21,7 +21,7 @@ from runner.inventory.written import ALL, PRIORITY, Gathered, Layer
 class Written:
     """Everything an inventory is made of. `gathered` is settled, and nothing is wrong with it.
 
-    `defaults` stand in where nobody says anything.
+    `defaults` stand in where nobody says anything. `odd` are warnings about anything but files of variables.
     """
 
     gathered: Gathered
@@ -29,7 +29,7 @@ class Written:
     beside_inventories: tuple[VariableFiles, ...] = ()
     beside_playbook: VariableFiles | None = None
     defaults: Mapping[str, object] = field(default_factory=dict)
-    warnings: tuple[Problem, ...] = ()
+    odd: tuple[Problem, ...] = ()
 
     @cached_property
     def order(self) -> tuple[str, ...]:
@@ -55,6 +55,17 @@ class Written:
     def sealed(self) -> tuple[Problem, ...]:
         """A problem for each file of variables that nobody could open."""
         return tuple(problem for files in self._beside for problem in files.sealed)
+
+    def in_files(self) -> Iterator[dict[str, object]]:
+        """The variables of each group and host that lie in files, also of those that are only going to be added."""
+        for files in self._beside:
+            for layer in (*files.groups.values(), *files.hosts.values()):
+                yield {name: value for name, (value, _) in layer.items()}
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """Everything that is odd but not wrong."""
+        return (*self.odd, *(problem for files in self._beside for problem in files.unused))
 
     @property
     def _beside(self) -> tuple[VariableFiles, ...]:

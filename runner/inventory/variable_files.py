@@ -23,48 +23,55 @@ _SUFFIXES: Final = ("", ".yml", ".yaml", ".json")
 class VariableFiles:
     """The variables that the files of one directory give to groups and to hosts.
 
-    `sealed` has a problem for each file that is encrypted as a whole and for which there is no key.
+    `sealed` has a problem for each file that is encrypted as a whole and for which there is no key, `unused` a warning
+    for each that is for nobody.
     """
 
+    directory: Path
     groups: Mapping[str, Layer]
     hosts: Mapping[str, Layer]
     sealed: tuple[Problem, ...] = ()
+    unused: tuple[Problem, ...] = ()
 
 
 def variable_files(
-    directory: Path, gathered: Gathered, keys: Keys, *, shared: bool = False
+    directory: Path, gathered: Gathered, keys: Keys, *, shared: bool = False, grows: bool = False
 ) -> tuple[VariableFiles, list[Problem]]:
     """What the files beside an inventory or a playbook say, and everything that is wrong or odd with them.
 
-    Only files of groups and hosts that exist are read. That others are there is worth a warning; if the
-    directory is `shared` between inventories, only if their name looks like a slip.
+    Only files of groups and hosts that exist are read, unless the inventory `grows`. That others are there is worth
+    a warning; if the directory is `shared` between inventories, only if their name looks like a slip.
     """
-    reading = _Reading(keys, shared)
+    reading = _Reading(keys, shared, grows)
     groups = reading.owners(directory / GROUP_VARS, gathered.groups, "group")
     hosts = reading.owners(directory / HOST_VARS, {**gathered.hosts, LOCALHOST: None}, "host")
     for name, layer in groups.items():
         reading.warn_of_priority(name, layer)
-    return VariableFiles(groups, hosts, tuple(reading.sealed)), reading.problems
+    files = VariableFiles(directory, groups, hosts, tuple(reading.sealed), tuple(reading.unused))
+    return files, reading.problems
 
 
 class _Reading:
-    def __init__(self, keys: Keys, shared: bool) -> None:
+    def __init__(self, keys: Keys, shared: bool, grows: bool) -> None:
         self.problems: list[Problem] = []
         self.sealed: list[Problem] = []
+        self.unused: list[Problem] = []
         self._keys = keys
         self._shared = shared
+        self._grows = grows
 
     def owners(self, place: Path, owners: Iterable[str], kind: str) -> dict[str, Layer]:
         names = _names_in(place)
         found: dict[str, Layer] = {}
-        for owner in owners:
+        known = dict.fromkeys(owners)
+        others = dict.fromkeys(sorted(name.removesuffix(_suffix_of(name)) for name in names)) if self._grows else {}
+        for owner in {**known, **others}:
             mine = [name for name in (f"{owner}{suffix}" for suffix in _SUFFIXES) if name in names]
             if mine:
                 names.difference_update(mine)
                 found[owner] = self._layers(place, mine)
-        known = set(owners)
         for name in sorted(names):
-            self._nobody(place / name, name.removesuffix(_suffix_of(name)), known, kind)
+            self._nobody(place / name, name.removesuffix(_suffix_of(name)), set(known), kind)
         return found
 
     def _layers(self, place: Path, names: list[str]) -> Layer:
@@ -103,7 +110,7 @@ class _Reading:
         hint = did_you_mean(name, known, "rename or remove it if it is not for another inventory")
         message = f"these variables are not used: the inventory has no {kind} '{name}'"
         place = Location(str(path), 1, 1)
-        self.problems.append(Problem(message, place, hint, Severity.WARNING, rule=Rule.UNUSED_VARIABLE_FILE))
+        self.unused.append(Problem(message, place, hint, Severity.WARNING, rule=Rule.UNUSED_VARIABLE_FILE))
 
 
 def _names_in(place: Path) -> set[str]:

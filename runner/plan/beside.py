@@ -10,18 +10,22 @@ from runner.vault import Keys
 
 
 class Beside:
-    """Looks beside each playbook once. `problems` tell what is wrong there."""
+    """Looks beside each playbook once. `problems` tell what is wrong there.
 
-    def __init__(self, inventory: Inventory, keys: Keys) -> None:
+    `grows` says whether tasks add hosts or groups to the inventory.
+    """
+
+    def __init__(self, inventory: Inventory, keys: Keys, grows: bool) -> None:
         self.problems: list[Problem] = []
         self._inventory = inventory
         self._keys = keys
+        self._grows = grows
         self._seen: dict[Path, Inventory] = {}
 
     def inventory(self, directory: Path) -> Inventory:
         """The inventory for plays of a playbook in that directory."""
         if directory not in self._seen:
-            self._seen[directory], problems = beside_playbook(self._inventory, directory, self._keys)
+            self._seen[directory], problems = beside_playbook(self._inventory, directory, self._keys, grows=self._grows)
             self.problems += problems
         return self._seen[directory]
 

@@ -85,7 +85,7 @@ class _Making:
         self._document = self._library.playbook(examined)
         alone = inventory is None and _needs_no_inventory(self._document)
         self._inventory = load_inventory(()) if alone else inventory
-        self._beside = Beside(self._inventory or Inventory({}, {}, ""), templar.keys)
+        self._beside = Beside(self._inventory or Inventory({}, {}, ""), templar.keys, False)
         self._playbook = Playbook("", ())
         self._planned: list[PlannedPlay] = []
         self._checked: list[CheckedPlay] = []
@@ -118,10 +118,11 @@ class _Making:
         return Plan(self._playbook, inventory, planned, self._options, number, problems, grows)
 
     def _check(self, document: Document, without_environment: Severity) -> None:
-        inventory = self._beside.inventory(Path(document.file).parent)
         plays = self._playbook.plays
         found = [steps(play, document, index) for index, play in enumerate(plays)]
         self._growth = growth_by(found)
+        self._beside = Beside(self._inventory or Inventory({}, {}, ""), self._templar.keys, bool(self._growth))
+        inventory = self._beside.inventory(Path(document.file).parent)
         hosts = [self._hosts(play, index, document) for index, play in enumerate(plays)]
         taken_in = taken_in_by(found, self._files)
         world = World(
@@ -157,6 +158,7 @@ class _Making:
         self._problems += self._beside.problems
         for inventory in self._beside.all:
             register_secrets([host.variables for host in inventory.hosts.values()], self._templar.redactor)
+            register_secrets(list(inventory.written.in_files()) if inventory.written else [], self._templar.redactor)
             if self._templar.keys.required:
                 self._problems += inventory.sealed
             self._problems += inventory_syntax_problems(inventory, self._templar)

@@ -150,6 +150,20 @@ def test_an_imported_playbook_keeps_what_lies_beside_it_when_the_inventory_grows
     assert ended.code == 0, ended.everything
 
 
+def test_hosts_that_are_added_have_the_variables_that_lie_in_files_for_them(sentraplay: Program) -> None:
+    adding = "- hosts: localhost\n  tasks: [{add_host: {name: fresh, groups: new, ansible_connection: local}}]\n"
+    using = "- hosts: new\n  tasks: [{assert: {that: [a == 1, b == 2, c == 3]}}]\n"
+    sentraplay.write("plays/p.yml", adding + using)
+    sentraplay.write("i/hosts", "[web]\nweb1\n")
+    sentraplay.write("i/group_vars/new.yml", "a: 1\n")
+    sentraplay.write("plays/group_vars/new/main.yml", "b: 2\n")
+    sentraplay.write("plays/host_vars/fresh", "c: 3\n")
+    ended = sentraplay("run", "plays/p.yml", "-i", "i/hosts")
+    assert (ended.code, ended.err) == (0, "")
+    sentraplay.write("plays/host_vars/fresh", "ansible_prot: 3\n")
+    assert "plays/host_vars/fresh:1:1" in sentraplay("run", "plays/p.yml", "-i", "i/hosts").err
+
+
 def test_validate_runs_scripts_and_still_loads_nothing_that_talks_to_hosts(sentraplay: Program) -> None:
     script = sentraplay.write("inv", '#!/bin/sh\necho \'{"web": ["web1"], "_meta": {"hostvars": {}}}\'\n')
     script.chmod(0o755)
