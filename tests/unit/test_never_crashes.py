@@ -20,6 +20,7 @@ from runner.inventory import RunScript, load_inventory, matching
 from runner.plan import Options, check_playbook, make_plan
 from runner.secret import Redactor
 from runner.template import Templar
+from tests.benchmarks.mutations.corpus import INVENTORY, VALID, laid_out, playbooks
 
 PLAYBOOKS = Path(__file__).parent.parent / "playbooks"
 SOURCES = [*sorted((PLAYBOOKS / "good").glob("*.yml"))]
@@ -117,6 +118,25 @@ def check(text: str) -> None:
         make_plan(examined.document, load_inventory([PLAYBOOKS / "inventory.yml"]), Options(), templar)
     except InvalidInput as error:
         assert error.problems
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return laid_out(tmp_path_factory.mktemp("corpus"))
+
+
+@given(st.randoms(use_true_random=False), st.integers(0, 2))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=UNSHRUNK)
+def test_whatever_a_valid_playbook_becomes_a_check_ends(corpus: Path, random: random.Random, times: int) -> None:
+    playbook = random.choice(playbooks(VALID))
+    data = load(corpus / playbook).data
+    for _ in range(times):
+        if len(places(data)) > 1:
+            data = broken(data, random)
+    changed = (corpus / playbook).with_name("changed.yml")
+    changed.write_text(dump(data))
+    for inventory in (load_inventory([corpus / INVENTORY]), None):
+        assert all(problem.message for problem in check_playbook(changed, inventory))
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 4))
