@@ -8,6 +8,7 @@ from typing import Final
 
 from runner.document import Document, Path
 from runner.errors import Location, Problem, Severity
+from runner.frozen import frozen
 from runner.inventory.hostnames import examined_host
 from runner.inventory.ini_values import loses_a_zero, value_of
 from runner.inventory.ini_words import IniSyntaxError, Word, words_of
@@ -38,8 +39,20 @@ def read_ini(text: str, file: str, gathered: Gathered, origin: Origin) -> list[P
     return reading.problems
 
 
+@frozen
+class _Assigned:
+    """What stands behind `name=`, and where name and text begin."""
+
+    text: str
+    column: int
+    value_column: int
+
+
 class _Ini:
-    """Reads line by line; a line before the first section is a host without a group."""
+    """Reads line by line; a line before the first section is a host without a group.
+
+    Lines behind a section that cannot be read are passed over: nobody knows what they are.
+    """
 
     def __init__(self, file: str, gathered: Gathered, origin: Origin) -> None:
         self.problems: list[Problem] = []
@@ -63,7 +76,7 @@ class _Ini:
             self._variable(number, line, indent)
         elif self._kind == "children":
             self._child(number, line, indent)
-        else:
+        elif self._kind == "hosts":
             self._host(number, words_of(line))
 
     def finish(self) -> None:
@@ -82,16 +95,16 @@ class _Ini:
     def _section(self, number: int, line: str, indent: int) -> None:
         place = Location(self._file, number, indent + 1)
         found = _SECTION.fullmatch(line, indent)
-        self._kind = (found["kind"] if found else None) or "hosts"
+        self._kind = ""
         if found is None:
             raise IniSyntaxError("this is no section", indent + 1, "write [group], [group:children] or [group:vars]")
-        if self._kind not in KINDS:
-            column, kind = found.start("kind") + 1, self._kind
-            self._kind = "hosts"
+        kind = found["kind"] or "hosts"
+        if kind not in KINDS:
             hint = did_you_mean(kind, KINDS, "a section is [group], [group:children] or [group:vars]")
-            raise IniSyntaxError(f"there is no kind of section ':{kind}'", column, hint)
-        self._group = found["group"]
-        self._note(name_problem(self._group, "group", replace(place, column=found.start("group") + 1)))
+            raise IniSyntaxError(f"there is no kind of section ':{kind}'", found.start("kind") + 1, hint)
+        self._kind, self._group = kind, found["group"]
+        if self._group not in self._gathered.groups:
+            self._note(name_problem(self._group, "group", replace(place, column=found.start("group") + 1)))
         self._declare(place)
 
     def _declare(self, place: Location) -> None:
@@ -128,13 +141,13 @@ class _Ini:
             place = Location(self._file, number, indent + 1)
             self.problems.append(_twice(name, place, f"first in line {first}"))
         self._said.setdefault((self._group, name), number)
-        layer = self._layer(number, {name: (written.strip(), indent + 1, start + 1)})
-        self._warn_of_comment(number, layer.get(name, ("", None))[0], start)
+        layer = self._layer(number, {name: _Assigned(written.strip(), indent + 1, start + 1)})
+        self._warn_of_comment(number, layer[name][0], written.strip(), start)
         self._gathered.groups[self._group].variables.update(layer)
 
-    def _warn_of_comment(self, number: int, value: object, start: int) -> None:
-        if isinstance(value, str) and " #" in value:
-            place = Location(self._file, number, start + value.index(" #") + 2)
+    def _warn_of_comment(self, number: int, value: object, text: str, start: int) -> None:
+        if value == text and " #" in text:
+            place = Location(self._file, number, start + text.index(" #") + 2)
             hint = "put a comment on a line of its own; put the value in quotes if this is meant"
             message = "what looks like a comment is part of the value, as in Ansible"
             self.problems.append(Problem(message, place, hint, Severity.WARNING, rule=Rule.INI_SYNTAX))
@@ -151,8 +164,8 @@ class _Ini:
         layer = self._layer(number, self._assignments(number, words[1:]))
         self._gathered.add_hosts(self._group, found, layer, self._origin, place)
 
-    def _assignments(self, number: int, words: list[Word]) -> dict[str, tuple[str, int, int]]:
-        found: dict[str, tuple[str, int, int]] = {}
+    def _assignments(self, number: int, words: list[Word]) -> dict[str, _Assigned]:
+        found: dict[str, _Assigned] = {}
         for word in words:
             name, equals, written = word.text.partition("=")
             if not equals:
@@ -162,18 +175,18 @@ class _Ini:
             if name in found:
                 place = Location(self._file, number, word.column)
                 self.problems.append(_twice(name, place, "in this line"))
-            found[name] = (written, word.column, word.column_of(len(name) + 1))
+            found[name] = _Assigned(written, word.column, word.column_of(len(name) + 1))
         return found
 
-    def _layer(self, number: int, written: dict[str, tuple[str, int, int]]) -> Layer:
-        """The variables of one line, given as name -> text, column of the name, column of the text."""
+    def _layer(self, number: int, written: dict[str, _Assigned]) -> Layer:
+        """The variables of one line."""
         values: dict[str, object] = {}
-        for name, (text, column, value_column) in written.items():
-            self._key_places[number, name] = Location(self._file, number, column)
-            self._places[number, name] = Location(self._file, number, value_column)
-            values[name] = as_described(name, value_of(text), text)
-            if loses_a_zero(values[name], text):
-                self._note(self._lost_zero(text, self._places[number, name]))
+        for name, assigned in written.items():
+            self._key_places[number, name] = Location(self._file, number, assigned.column)
+            self._places[number, name] = Location(self._file, number, assigned.value_column)
+            values[name] = as_described(name, value_of(assigned.text), assigned.text)
+            if loses_a_zero(values[name], assigned.text):
+                self._note(self._lost_zero(assigned.text, self._places[number, name]))
         self.problems.extend(variable_problems(values, self._document, (number,)))
         return {name: (value, Source(self._document, (number, name))) for name, value in values.items()}
 

@@ -51,7 +51,7 @@ class _Calls:
         try:
             result = self._run((str(self._path.absolute()), *words), max(self._until - time.monotonic(), 0.1))
         except SentraPlayError as error:
-            self._note(place, f"the inventory script failed: {error.message}", error.hint)
+            self._note(place, f"the inventory script failed: {error.message}", self._hint(place))
             return None
         if not result.ok:
             ended = f"the inventory script ended with status {result.exit_code}"
