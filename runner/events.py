@@ -154,7 +154,7 @@ class TaskFinished(Event):
     other hosts (delegate_facts), by host. `included`: the variables in
     these files the host sees from now on. `added` are hosts and
     groups the inventory has besides from now on. `withheld`: this copy of the
-    event had a secret masked or was censored by no_log.
+    event had a secret masked or was censored by no_log. `counts`: how often the recap counts it.
     """
 
     path: str
@@ -179,6 +179,7 @@ class TaskFinished(Event):
     included: tuple[IncludedVariables, ...] = ()
     added: tuple[AddedHost, ...] = ()
     withheld: bool = False
+    counts: int = 1
 
 
 @frozen

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from runner.engine import results
+from runner.engine import including, results
 from runner.engine.arguments import Preparer
 from runner.engine.conditions import Reader
 from runner.engine.doing import Doing, decide
@@ -20,6 +20,7 @@ from runner.engine.step import Stage, Step
 from runner.errors import HostUnreachable, Interrupted, SentraPlayError, TaskFailed
 from runner.events import AttemptFailed, ItemFinished, Status, TaskFinished
 from runner.hosts.detached import DetachedHost
+from runner.playbook import INCLUDES
 
 DEFAULT_RETRIES: Final = 3
 DEFAULT_DELAY_SECONDS: Final = 5.0
@@ -92,12 +93,18 @@ class Attempt:
             diff=ended.diff,
             exit_code=ended.exit_code,
             is_handler=self._step.is_handler,
+            counts=self._counts(ended),
             shared_with=shared_with,
             to_rescue=self._step.rescuable and self._counts_as_failed(ended),
             partial=ended.partial,
             unknown_facts=ended.unknown_facts,
             at=self._stage.around.clock(),
         )
+
+    def _counts(self, ended: Ended) -> int:
+        """How often the recap counts the end: an include once for each file or role it takes in."""
+        takes_in = self._task.module in INCLUDES and ended.status is Status.OK
+        return including.count(ended.result) if takes_in else 1
 
     def _counts_as_failed(self, ended: Ended) -> bool:
         return ended.failed or (ended.status is Status.UNREACHABLE and self._stage.on_unreachable == "rescue")

@@ -15,11 +15,12 @@ from enum import Enum, auto
 from runner.engine import keywords
 from runner.engine.conditions import Reader
 from runner.engine.crew import Crew, Ends
+from runner.engine.including import parts, taken_in
 from runner.engine.step import Failure, Stage, Step
 from runner.events import HostRescued, Status
 from runner.frozen import frozen
 from runner.plan import selected
-from runner.playbook import Block, Entry, Keywords, Role, Task, inside
+from runner.playbook import INCLUDES, Block, Entry, Keywords, Role, Task, inside
 
 
 class Fall(Enum):
@@ -46,6 +47,7 @@ class Scope:
     keywords: Keywords
     rescuable: bool = False
     must_run: bool = False
+    is_handler: bool = False
     failures: Mapping[str, Failure] = field(default_factory=dict)
 
 
@@ -81,9 +83,16 @@ class Walk:
             return self._block(entry, hosts, scope)
         return self._role(entry, hosts, scope) if isinstance(entry, Role) else self._task(entry, hosts, scope)
 
-    def step(self, step: Step, hosts: tuple[str, ...]) -> Falls:
-        """Do one task on `hosts`; those that fall for good are counted."""
-        fallen = self._falls(step.task, self._crew.perform(self._stage.beside(step), step, hosts))
+    def step(self, step: Step, hosts: tuple[str, ...], outer: Scope) -> Falls:
+        """Do one task on `hosts`, and what it includes; those that fall for good are counted. `outer` surrounds it."""
+        ends = self._crew.perform(self._stage.beside(step), step, hosts)
+        fallen = self._ended(step, ends)
+        if step.task.module in INCLUDES:
+            fallen |= self._include(step, {host: end for host, end in ends.items() if host not in fallen}, outer)
+        return fallen
+
+    def _ended(self, step: Step, ends: Ends) -> Falls:
+        fallen = self._falls(step.task, ends)
         gone = {host for host, it in fallen.items() if it.fall is Fall.UNREACHABLE or not step.rescuable}
         if gone:
             is_fatal = self._is_fatal(step, gone, fallen)
@@ -115,7 +124,19 @@ class Walk:
         own = keywords.inside(scope.keywords, task.keywords)
         if not selected(own.tags, self._stage.options):
             return {}
-        return self.step(Step(task, task.path, own, scope.rescuable, failures=scope.failures), hosts)
+        step = Step(task, task.path, own, scope.rescuable, scope.is_handler, failures=scope.failures)
+        return self.step(step, hosts, scope)
+
+    def _include(self, step: Step, ends: Ends, outer: Scope) -> Falls:
+        """What the hosts take in, one part after the other."""
+        fallen: Falls = {}
+        for part in parts(step, ends, self._stage.around.directory):
+            entries, own = taken_in(self._stage, part, step, outer.keywords)
+            standing = tuple(host for host in part.hosts if host not in fallen)
+            fallen |= self.run(entries, standing, replace(outer, keywords=own, is_handler=step.is_handler))
+            if self.stopped and not outer.must_run:
+                break
+        return fallen
 
     def _block(self, block: Block, hosts: tuple[str, ...], outer: Scope) -> Falls:
         scope = replace(outer, keywords=keywords.inside(outer.keywords, block.keywords))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from runner.engine.keywords import search
 from runner.engine.variables import Templated
 from runner.errors import Interrupted, TaskFailed, TimedOut
 from runner.events import Event, Progress, Warned
@@ -15,7 +16,7 @@ from runner.frozen import frozen
 from runner.hosts.contract import Host, Hosts
 from runner.hosts.detached import DetachedHost, Job
 from runner.modules.contract import RunInfo
-from runner.playbook import Search
+from runner.playbook import Keywords
 from runner.repositories.contract import Repositories
 from runner.template import Templar
 
@@ -50,7 +51,7 @@ class Context:
         around: Surroundings,
         *,
         host: Host,
-        search: Search,
+        keywords: Keywords,
         run: RunInfo,
         variables: Mapping[str, Any],
         path: str,
@@ -59,13 +60,14 @@ class Context:
         silent: bool,
     ) -> None:
         """`name` is the host the task is for; `deadline` a `time.monotonic()` value; `silent` holds back all
-        that could show what a `no_log` task works on."""
+        that could show what a `no_log` task works on; `keywords` are all that hold for the task."""
         self._around = around
         self._host = host
-        self._search = search
+        self.keywords = keywords
+        self.search = search(keywords, around.directory)
+        self.path = path
         self._run = run
         self._variables = variables
-        self._path = path
         self._name = name
         self._deadline = deadline
         self._silent = silent
@@ -98,7 +100,7 @@ class Context:
         return self._around.templar.render_text(text, self._variables)
 
     def find(self, kind: str, path: str) -> Path:
-        candidates = self._search.candidates(kind, path)
+        candidates = self.search.candidates(kind, path)
         for place in candidates:
             if place.exists():
                 return place
@@ -122,12 +124,12 @@ class Context:
 
     def progress(self, label: str, done: int, total: int | None, unit: str = "bytes") -> None:
         if not self._silent:
-            event = Progress(self._path, self._name, label, done, total, unit, at=self._around.clock())
+            event = Progress(self.path, self._name, label, done, total, unit, at=self._around.clock())
             self._around.watch(event)
 
     def warn(self, message: str, hint: str = "") -> None:
         if not self._silent:
-            self._around.watch(Warned(message, f"{self._path} on {self._name}", hint, at=self._around.clock()))
+            self._around.watch(Warned(message, f"{self.path} on {self._name}", hint, at=self._around.clock()))
 
     def sleep(self, seconds: float) -> None:
         left = self._deadline - time.monotonic()

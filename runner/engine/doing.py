@@ -11,7 +11,6 @@ from typing import Any, Final
 from runner.engine import results
 from runner.engine.conditions import Reader
 from runner.engine.context import Context
-from runner.engine.keywords import search
 from runner.engine.lines import Lines
 from runner.engine.results import Ended
 from runner.engine.step import Stage, Step
@@ -70,7 +69,7 @@ class Doing:
         context = Context(
             self.stage.around,
             host=self._view(deadline, lines),
-            search=search(self.step.keywords, self.stage.around.directory),
+            keywords=self.step.keywords,
             run=self._run(),
             variables=self.variables,
             path=self.step.path,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import ChainMap
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from runner.engine.chronicle import Chronicle, Unrecorded
 from runner.engine.context import Ask, nobody_to_ask
 from runner.engine.crew import Crew
+from runner.engine.including import actions
 from runner.engine.play import Parts, PlayRun
 from runner.engine.recap import exit_code, recap
 from runner.engine.recollect import Done, refuse_changed_plan
@@ -56,6 +58,7 @@ class Engine:
         self._interrupted = threading.Event()
         self._resumed = done is not None
         chronicle = Chronicle(publish, redactor, done or Done())
+        modules = ChainMap(actions(plan.includes), cast(Any, modules))  # only read
         self._parts = Parts(
             plan=plan,
             hosts=hosts,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from runner.engine import keywords
@@ -17,14 +18,22 @@ from runner.playbook import Entry, Keywords, Play, Role, Task, inside
 
 @frozen
 class Handler:
-    """A handler with the keywords that hold for it, but for those of the play."""
+    """A handler, and the keywords of what surrounds it, but for those of the play."""
 
     task: Task
-    keywords: Keywords
+    outer: Keywords
+
+    @property
+    def keywords(self) -> Keywords:
+        return keywords.inside(self.outer, self.task.keywords)
 
     @property
     def path(self) -> str:
         return self.task.path
+
+    @property
+    def is_named(self) -> bool:
+        return self.task.name != self.task.module
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -38,25 +47,39 @@ class Handlers:
 
     def __init__(self, play: Play, chronicle: Chronicle, clock: Callable[[], float]) -> None:
         self._play = play
-        self._all = (
+        self._all = [
             *_of_roles(play.roles, Keywords()),
             *_handlers(play.handlers, Keywords()),
             *_of_roles([entry for entry in chain(*play.sections) if entry not in play.roles], Keywords()),
-        )
+        ]
         self._chronicle = chronicle
         self._state = chronicle.state
         self._clock = clock
 
+    def add(self, role: Role, outer: Keywords) -> None:
+        """Take in the handlers of a role that is included. If it was before, they stand in for those of then,
+        under their paths: a handler notified before and after runs once."""
+        for handler in _of_roles([role], outer):
+            before = [one for one in self._all if one.task.location == handler.task.location]
+            if before:
+                self._all.remove(before[-1])
+                handler = replace(handler, task=replace(handler.task, path=before[-1].path))
+            self._all.append(handler)
+
     def named(self, name: str) -> tuple[str, ...]:
-        """The paths of the handlers a notification is for: the last one of that name, and all that listen to it."""
+        """The paths of the handlers a notification is for: the last one of that name, and all that listen to it,
+        of those that share a name the last."""
         by_name = [handler.path for handler in self._all if name in handler.names][-1:]
-        listening = [handler.path for handler in self._all if name in handler.task.listen]
+        listening: dict[str, str] = {}
+        for handler in self._all:
+            if name in handler.task.listen:
+                listening[handler.task.name if handler.is_named else handler.path] = handler.path
         if not by_name and not listening:
             raise TaskFailed(
                 f"no handler of this play is called {name!r} or listens to it",
                 hint="handlers stand under `handlers:` of the same play or of one of its roles",
             )
-        return (*by_name, *listening)
+        return (*by_name, *listening.values())
 
     def flush(self, walk: Walk, point: str, hosts: Sequence[str], scope: Scope) -> Falls:
         """Run what is pending on `hosts`. `point` names the flush for ever: there each handler runs once.
@@ -83,7 +106,8 @@ class Handlers:
             return {}
         own = keywords.inside(scope.keywords, handler.keywords)
         doubtful = frozenset(host for host in notified if not self._state.pending.get(host, {}).get(handler.path, True))
-        return walk.step(Step(handler.task, path, own, is_handler=True, doubtful=doubtful), notified)
+        step = Step(handler.task, path, own, is_handler=True, doubtful=doubtful)
+        return walk.step(step, notified, replace(scope, keywords=keywords.inside(scope.keywords, handler.outer)))
 
     def _is_due(self, handler: Handler, point: str, path: str, host: str) -> bool:
         """Whether it ran at this point before the run was resumed, or is to run there now."""
@@ -95,11 +119,10 @@ class Handlers:
 def _handlers(entries: Sequence[Entry], outer: Keywords) -> Iterator[Handler]:
     """Each handler, those of imported files too, in order."""
     for entry in entries:
-        own = keywords.inside(outer, entry.keywords)
         if isinstance(entry, Task):
-            yield Handler(entry, own)
+            yield Handler(entry, outer)
         else:
-            yield from _handlers(inside(entry), own)
+            yield from _handlers(inside(entry), keywords.inside(outer, entry.keywords))
 
 
 def _of_roles(entries: Iterable[Entry], outer: Keywords) -> Iterator[Handler]:
@@ -108,7 +131,8 @@ def _of_roles(entries: Iterable[Entry], outer: Keywords) -> Iterator[Handler]:
         own = keywords.inside(outer, entry.keywords)
         if isinstance(entry, Role):
             yield from _of_roles(entry.dependencies, own)
-            yield from _handlers(entry.handlers, own)
+            folder = entry.scope.directory / "handlers"
+            yield from _handlers(entry.handlers, replace(own, directory=folder))
             yield from _of_roles(entry.tasks, own)
         else:
             yield from _of_roles(inside(entry), own)

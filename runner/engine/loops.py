@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from runner.playbook import LoopControl
+
+VARIABLES: Final = ("ansible_loop_var", "ansible_index_var", "ansible_loop")
+"""The variables of a loop whose names it does not choose."""
 
 
 def item_variables(control: LoopControl, items: Sequence[Any], index: int) -> dict[str, Any]:

@@ -123,7 +123,7 @@ class PlayRun:
         if not self._planned.gathers:
             return {}
         task = facts_task(self._play)
-        fallen = walk.step(Step(task, task.path, keywords.inside(scope.keywords, task.keywords)), hosts)
+        fallen = walk.step(Step(task, task.path, keywords.inside(scope.keywords, task.keywords)), hosts, scope)
         self._lose(fallen)
         return fallen
 
@@ -182,6 +182,8 @@ class PlayRun:
             modules=parts.modules,
             redactor=parts.redactor,
             handlers_named=handlers.named,
+            add_handlers=handlers.add,
+            includes=parts.plan.includes,
             on_unreachable=self._play.on_unreachable,
         )
 

@@ -25,7 +25,7 @@ def recap(state: RunState, hosts: Iterable[str]) -> dict[str, HostRecap]:
     """The counts of each of `hosts`, sorted by name as Ansible prints them."""
     counts: dict[str, Counter[str]] = {host: Counter() for host in sorted(hosts)}
     for (_, host), end in state.ends.items():
-        counts.setdefault(host, Counter()).update(_counted(end))
+        counts.setdefault(host, Counter()).update(_counted(end) * end.counts)
     return {host: HostRecap(**count) for host, count in counts.items()}
 
 

@@ -14,8 +14,8 @@ from runner.engine.variables import PlayVariables
 from runner.events import TaskFinished
 from runner.frozen import frozen
 from runner.modules.contract import Module, RunInfo
-from runner.plan import Options
-from runner.playbook import Keywords, OnUnreachable, Task
+from runner.plan import Includes, Options
+from runner.playbook import Keywords, OnUnreachable, Role, Task
 from runner.secret import Redactor
 
 
@@ -52,7 +52,7 @@ class Step:
 @frozen
 class Stage:
     """What the tasks of one batch of a play work with. `handlers_named` gives the paths of the handlers
-    that a name or a `listen` topic stands for."""
+    that a name or a `listen` topic stands for, `add_handlers` takes in those of a role that is included."""
 
     around: Surroundings
     variables: PlayVariables
@@ -62,6 +62,8 @@ class Stage:
     modules: Mapping[str, Module[Any]]
     redactor: Redactor
     handlers_named: Callable[[str], tuple[str, ...]]
+    add_handlers: Callable[[Role, Keywords], None]
+    includes: Includes
     on_unreachable: OnUnreachable = "drop"
 
     def beside(self, step: Step) -> Stage:

@@ -16,7 +16,7 @@ from runner.errors import TaskFailed
 from runner.inventory import Inventory
 from runner.modules.contract import RunInfo
 from runner.plan import Plan, PlannedPlay
-from runner.playbook import Keywords, exported_by, magic_of, names_of_roles
+from runner.playbook import Keywords, RoleScope, exported_by, magic_of, names_of_roles
 from runner.template import Templar
 
 Variables = Mapping[str, Any]
@@ -67,7 +67,8 @@ class PlayVariables:
         self._directory = planned.play.directory
         self._base: dict[str, dict[str, Any]] = {}
         self._files: dict[Path, Mapping[str, Any]] = {}
-        self._exported = exported_by(role.scope for role in planned.play.all_roles if role.public)
+        self._roles = [role.scope for role in planned.play.all_roles if role.public]
+        self._exported = exported_by(self._roles)
         self._magic = self._constant()
 
     def of(self, host: str, keywords: Keywords = NOTHING) -> dict[str, Any]:
@@ -96,6 +97,12 @@ class PlayVariables:
             self._inventory = inventory
             self._magic = self._constant()
             self._base.clear()
+
+    def export(self, role: RoleScope) -> None:
+        """Let the whole play see the variables of a role that was included."""
+        if role not in self._roles:
+            self._roles.append(role)
+            self._exported = exported_by(self._roles)
 
     def _base_of(self, host: str) -> dict[str, Any]:
         found = self._base.get(host)

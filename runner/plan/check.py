@@ -9,7 +9,7 @@ from runner.errors import Problem
 from runner.frozen import frozen
 from runner.plan.conditions import condition_problems
 from runner.plan.facts import PlayFacts
-from runner.plan.files import VariableFiles, template_texts
+from runner.plan.files import template_texts
 from runner.plan.gathering import mentions_facts
 from runner.plan.naming import naming_problems
 from runner.plan.references import handler_problems, reference_problems, repository_problems
@@ -18,8 +18,7 @@ from runner.plan.texts import Text
 from runner.plan.tree import Step, levels_of_play
 from runner.plan.undefined import connection_problems, undefined_problems
 from runner.plan.values import Rendering, incomplete_problems, value_problems
-from runner.plan.world import World
-from runner.playbook import Play
+from runner.playbook import INCLUDES
 
 
 @frozen
@@ -32,29 +31,31 @@ class CheckedPlay:
     gathers: bool
 
 
-def checked_play(
-    world: World, play: Play, index: int, hosts: tuple[str, ...], found: Sequence[Step], files: VariableFiles
-) -> CheckedPlay:
-    """What can be known of a play whose structure is right. `hosts` are those it works on, `found` are its tasks."""
-    facts = PlayFacts(world, play, index, hosts, files.of(PlayFacts(world, play, index, hosts)))
+def checked_play(facts: PlayFacts, found: Sequence[Step]) -> CheckedPlay:
+    """What can be known of a play whose structure is right; `found` are its tasks."""
     contents: dict[str, list[Text]] = {}
     problems = tuple(_problems(facts, found, contents))
-    return CheckedPlay(facts, found, problems, _gathers(facts, contents))
+    return CheckedPlay(facts, found, problems, _gathers(facts, found, contents))
 
 
-def _gathers(facts: PlayFacts, contents: Mapping[str, Sequence[Text]]) -> bool:
+def _gathers(facts: PlayFacts, found: Sequence[Step], contents: Mapping[str, Sequence[Text]]) -> bool:
+    """Nobody knows what is included when only the run can tell: it may use facts."""
     if facts.play.gathering.wanted is not None:
         return facts.play.gathering.wanted
+    if facts.world.is_open and any(step.task.module in INCLUDES for step in found):
+        return True
     play = cast(list[object], facts.world.document.data)[facts.index]
-    texts = [text.value for found in contents.values() for text in found]
-    return mentions_facts([play, texts], [facts.variables(host) for host in facts.hosts])
+    included = [step.raw for step in found if step.document is not facts.world.document]
+    roles = [(step.role.defaults.values, step.role.vars.values) for step in found if step.role]
+    texts = [text.value for texts in contents.values() for text in texts]
+    return mentions_facts([play, included, roles, texts], [facts.variables(host) for host in facts.hosts])
 
 
 def _problems(facts: PlayFacts, found: Sequence[Step], contents: dict[str, list[Text]]) -> Iterator[Problem]:
     world = facts.world
     levels = levels_of_play(world.document, facts.index)
     yield from syntax_problems(levels, found, world.templar)
-    yield from handler_problems(found)
+    yield from handler_problems(found, world.is_open)
     yield from repository_problems(facts)
     yield from connection_problems(facts)
     rendering = Rendering(facts)

@@ -13,19 +13,24 @@ from runner.plan.advice import advice
 from runner.plan.batches import batches
 from runner.plan.beside import Beside
 from runner.plan.check import CheckedPlay, checked_play
+from runner.plan.facts import PlayFacts
 from runner.plan.files import VariableFiles
 from runner.plan.fingerprint import fingerprint
 from runner.plan.growing import Growth, growth_by
+from runner.plan.includes import Unfolding
+from runner.plan.including import Includes
 from runner.plan.model import Options, Plan, PlannedPlay
 from runner.plan.options import option_problems
 from runner.plan.secrets import register_secrets
 from runner.plan.setters import Setters
 from runner.plan.syntax import inventory_syntax_problems, value_syntax_problems
+from runner.plan.tags import known_tags
 from runner.plan.taking import taken_in_by
-from runner.plan.targets import targets
-from runner.plan.tree import steps
+from runner.plan.targets import Targets, targets
+from runner.plan.tree import Step, steps
 from runner.plan.world import World, names_set_by
 from runner.playbook import Library, Play, Playbook, parse
+from runner.schema import action_names
 from runner.secret import Redactor
 from runner.template import Templar
 from runner.vault import Keys
@@ -86,6 +91,8 @@ class _Making:
         alone = inventory is None and _needs_no_inventory(self._document)
         self._inventory = load_inventory(()) if alone else inventory
         self._beside = Beside(self._inventory or Inventory({}, {}, ""), templar.keys, False)
+        self._unfolding = Unfolding(self._library)
+        self._steps: list[Step] = []
         self._playbook = Playbook("", ())
         self._planned: list[PlannedPlay] = []
         self._checked: list[CheckedPlay] = []
@@ -112,46 +119,39 @@ class _Making:
         if errors or self._document is None or self._inventory is None:
             raise InvalidInput(errors)
         contents = {name: document.data for name, document in self._files.documents.items()}
-        number = fingerprint(self._document.data, contents, self._options)
-        inventory = self._beside.inventory(Path(self._document.file).parent)
-        planned, grows = tuple(self._planned), bool(self._growth)
-        return Plan(self._playbook, inventory, planned, self._options, number, problems, grows)
+        taken = {prefix: document.data for prefix, document in self._unfolding.documents.items()}
+        return Plan(
+            self._playbook,
+            self._beside.inventory(Path(self._document.file).parent),
+            tuple(self._planned),
+            self._options,
+            fingerprint(self._document.data, contents, self._options, taken),
+            Includes(self._library, self._templar),
+            problems,
+            bool(self._growth),
+            modules=self._modules() - action_names(),
+        )
+
+    def _modules(self) -> frozenset[str]:
+        gathering = {"setup"} if any(planned.gathers for planned in self._planned) else set()
+        return frozenset(step.task.module for step in self._steps) | gathering
 
     def _check(self, document: Document, without_environment: Severity) -> None:
-        plays = self._playbook.plays
-        found = [steps(play, document, index) for index, play in enumerate(plays)]
-        self._growth = growth_by(found)
-        self._beside = Beside(self._inventory or Inventory({}, {}, ""), self._templar.keys, bool(self._growth))
-        inventory = self._beside.inventory(Path(document.file).parent)
-        hosts = [self._hosts(play, index, document) for index, play in enumerate(plays)]
-        taken_in = taken_in_by(found, self._files)
-        world = World(
-            document,
-            inventory,
-            self._options,
-            self._templar,
-            names_set_by(document) | taken_in.names,
-            Setters(list(zip(found, hosts, strict=True)), self._options, taken_in.names),
-            self._inventory is not None,
-            self._growth,
-            self._library.defaulted,
-            self._library.has_sealed or taken_in.open_ended,
-            without_environment,
-        )
         register_secrets((document.data, self._options.extra_vars), self._templar.redactor)
-        around = [self._beside.inventory(play.directory) for play in plays]
-        self._check_inventories()
         self._problems += value_syntax_problems(dict(self._options.extra_vars), None, self._templar)
-        for index, play in enumerate(plays):
-            seen = world if around[index] is inventory else replace(world, inventory=around[index])
-            checked = checked_play(seen, play, index, hosts[index], found[index], self._files)
+        facts, found = self._unfolded(document, without_environment)
+        self._check_inventories()
+        self._steps = [step for steps in found for step in steps]
+        for one, steps_of_play in zip(facts, found, strict=True):
+            checked = checked_play(one, steps_of_play)
             self._checked.append(checked)
             self._problems += checked.problems
-            own = batches(hosts[index], play.serial)
-            self._planned.append(PlannedPlay(play, around[index], hosts[index], own, checked.gathers))
+            own = batches(one.hosts, one.play.serial)
+            self._planned.append(PlannedPlay(one.play, one.world.inventory, one.hosts, own, checked.gathers))
         self._problems += self._files.problems
         if self._inventory:
-            self._problems += option_problems(self._playbook, self._planned, inventory, self._options)
+            tags = known_tags(self._playbook, self._steps) if self._unfolding.is_complete else None
+            self._problems += option_problems(self._playbook, self._planned, self._inventory, self._options, tags)
 
     def _check_inventories(self) -> None:
         """Note what is wrong with variables of the inventory, and which of them are secret."""
@@ -163,13 +163,62 @@ class _Making:
                 self._problems += inventory.sealed
             self._problems += inventory_syntax_problems(inventory, self._templar)
 
-    def _hosts(self, play: Play, index: int, document: Document) -> tuple[str, ...]:
+    def _unfolded(self, document: Document, without_environment: Severity) -> tuple[list[PlayFacts], list[list[Step]]]:
+        """What is known of each play, and its tasks with all that includes lead to.
+
+        What they lead to may set more variables and add hosts, which makes less known: so until nothing new is found.
+        """
+        plays = list(enumerate(self._playbook.plays))
+        found = [steps(play, document, index) for index, play in plays]
+        facts: list[PlayFacts] = []
+        aimed: list[Targets] = []
+        before: object = None
+        while True:
+            complete, taken_in, growth = self._unfolding.is_complete, taken_in_by(found, self._files), growth_by(found)
+            names = names_set_by((document, *self._unfolding.documents.values()))
+            names |= self._unfolding.names | taken_in.names
+            now = (names, complete, growth, [len(one) for one in found])
+            if now == before:
+                self._problems += [problem for _, problems in aimed for problem in problems]
+                return facts, found
+            before = now
+            self._grow(growth if complete else replace(growth, open_ended=True))
+            aimed = [self._hosts(play, index, document) for index, play in plays]
+            hosts = [of_play for of_play, _ in aimed]
+            in_order = complete and not self._unfolding.has_circles
+            world = World(
+                document,
+                self._beside.inventory(Path(document.file).parent),
+                self._options,
+                self._templar,
+                names,
+                Setters(document, list(zip(found, hosts, strict=True)), self._options, taken_in.names, in_order),
+                self._inventory is not None,
+                self._growth,
+                self._library.defaulted,
+                not complete,
+                self._library.has_sealed or taken_in.open_ended,
+                without_environment,
+            )
+            facts = [self._facts(world, play, index, hosts[index]) for index, play in plays]
+            found = [self._unfolding.of(steps(play, document, index), facts[index]) for index, play in plays]
+
+    def _grow(self, growth: Growth) -> None:
+        """Tasks may add these hosts and groups."""
+        if bool(growth) != bool(self._growth):
+            self._beside = Beside(self._inventory or Inventory({}, {}, ""), self._templar.keys, True)
+        self._growth = growth
+
+    def _facts(self, world: World, play: Play, index: int, hosts: tuple[str, ...]) -> PlayFacts:
+        around = self._beside.inventory(play.directory)
+        seen = world if around is world.inventory else replace(world, inventory=around)
+        return PlayFacts(seen, play, index, hosts, self._files.of(PlayFacts(seen, play, index, hosts)))
+
+    def _hosts(self, play: Play, index: int, document: Document) -> Targets:
         if not play.hosts or self._inventory is None:
-            return ()
+            return (), ()
         place = document.at((index, "hosts"))
-        hosts, problems = targets(play, self._inventory, self._options, self._templar, place, self._growth)
-        self._problems += problems
-        return hosts
+        return targets(play, self._inventory, self._options, self._templar, place, self._growth)
 
 
 def _in_order(problems: Iterable[Problem], redactor: Redactor) -> tuple[Problem, ...]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from runner.errors import Location, Problem
 from runner.frozen import frozen
 from runner.inventory import Inventory
 from runner.playbook import Play, Playbook
+
+if TYPE_CHECKING:
+    from runner.plan.including import Includes
 
 STEADY_MAGIC: Final = frozenset(
     {
@@ -79,7 +82,8 @@ class Plan:
     """What a run will do. `fingerprint` differs when anything that decides what is done differs.
 
     `grows`: tasks add hosts or groups to the inventory. `prompted` are the answers to `vars_prompt`, by the path of
-    their play.
+    their play. `modules` are those that its tasks use, as far as they are known; `includes` reads what only the run
+    can tell.
     """
 
     playbook: Playbook
@@ -87,12 +91,8 @@ class Plan:
     plays: tuple[PlannedPlay, ...]
     options: Options
     fingerprint: str
+    includes: Includes = field(compare=False)
     warnings: tuple[Problem, ...] = ()
     grows: bool = False
     prompted: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-
-    @property
-    def modules(self) -> frozenset[str]:
-        """The names of the modules it uses."""
-        gathering = frozenset({"setup"}) if any(planned.gathers for planned in self.plays) else frozenset()
-        return self.playbook.modules | gathering
+    modules: frozenset[str] = frozenset()

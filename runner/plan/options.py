@@ -8,20 +8,22 @@ from dataclasses import replace
 from runner.errors import Location, Problem
 from runner.inventory import Inventory, matching
 from runner.plan.model import Options, PlannedPlay
-from runner.plan.tags import known_tags
 from runner.playbook import Playbook
 from runner.rules import Rule
 from runner.suggestions import did_you_mean
 
 
 def option_problems(
-    playbook: Playbook, planned: Sequence[PlannedPlay], inventory: Inventory, options: Options
+    playbook: Playbook,
+    planned: Sequence[PlannedPlay],
+    inventory: Inventory,
+    options: Options,
+    known: frozenset[str] | None,
 ) -> Iterator[Problem]:
-    """What is wrong with --limit, --tags and --skip-tags for this playbook."""
-    known = known_tags(playbook)
+    """What is wrong with --limit, --tags and --skip-tags for this playbook; `known` are its tags, if they are."""
     for option, tags in (("--tags", options.tags), ("--skip-tags", options.skip_tags)):
         for tag in tags:
-            if tag not in known:
+            if known is not None and tag not in known:
                 hint = did_you_mean(tag, known, "`tags:` on a play, block or task gives it one")
                 message = f"{option}: no task of {playbook.file} has the tag '{tag}'"
                 yield Problem(message, None, hint, rule=Rule.UNKNOWN_TAG)

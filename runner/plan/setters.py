@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from runner.document import Document
 from runner.frozen import frozen
 from runner.plan.model import Options
-from runner.plan.tags import selected
-from runner.plan.tree import Step, levels_of_play
+from runner.plan.tags import selected, written_tags
+from runner.plan.tree import Level, Step, levels_of_play
 
-_SETS_ANYTHING: Final = frozenset({"include_tasks", "include_role", "add_host", "group_by"})
-"""Modules that set variables, or bring tasks that do, which nobody can name before the run."""
+_SETS_ANYTHING: Final = frozenset({"add_host", "group_by"})
+"""Modules that set variables which nobody can name before the run."""
 
 
 @frozen
@@ -28,26 +29,33 @@ class Setter:
 class Setters:
     """Of all plays of a playbook, in order: their tasks, and the hosts they work on (none: not known).
 
-    `elsewhere` are names that are set in other ways too.
+    `elsewhere` are names that are set in other ways too; `in_order` is false if there are tasks that only the run
+    can tell, or that are done more than once.
     """
 
     def __init__(
-        self, plays: Sequence[tuple[Sequence[Step], Sequence[str]]], options: Options, elsewhere: frozenset[str]
+        self,
+        document: Document,
+        plays: Sequence[tuple[Sequence[Step], Sequence[str]]],
+        options: Options,
+        elsewhere: frozenset[str],
+        in_order: bool = True,
     ) -> None:
         self._elsewhere = elsewhere
-        self._complete = True
+        self._complete = in_order
         self._names: set[str] = set()
         self._orders: dict[str, tuple[int, int, bool]] = {}
         self._setters: defaultdict[str, list[Setter]] = defaultdict(list)
         order = 0
         for index, (steps, hosts) in enumerate(plays):
+            around = levels_of_play(document, index)
             for step in steps:
                 order += 1
                 self._orders[step.task.path] = (index, order, step.is_handler)
                 if step.task.module in _SETS_ANYTHING:
                     self._complete = False
                 self._names.update(_names(step))
-                if not _is_left_out(step, index, options):
+                if not _is_left_out(step, around, options):
                     self._note(step, index, order, hosts)
 
     def of(self, name: str) -> Sequence[Setter]:
@@ -87,15 +95,9 @@ def _names(step: Step) -> Iterator[str]:
         yield from step.task.args
 
 
-def _is_left_out(step: Step, index: int, options: Options) -> bool:
+def _is_left_out(step: Step, around: Sequence[Level], options: Options) -> bool:
     """Whether --tags or --skip-tags leave the task out."""
     if not (options.tags or options.skip_tags):
         return False
-    levels: list[Mapping[str, object]] = [level.raw for level in levels_of_play(step.document, index)]
-    levels += [level.raw for level in step.levels]
-    return not selected((tag for raw in levels for tag in _tags(raw.get("tags"))), options)
-
-
-def _tags(written: object) -> Iterator[str]:
-    for text in [written] if isinstance(written, str) else written if isinstance(written, list) else ():
-        yield from (tag.strip() for tag in str(text).split(","))
+    levels: list[Mapping[str, object]] = [level.raw for level in (*around, *step.levels)]
+    return not selected((tag for raw in levels for tag in written_tags(raw)), options)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path as FilePath
 from typing import Any
 
 from runner.document import Document, Path
 from runner.errors import Location
 from runner.frozen import frozen
-from runner.playbook import IMPORTED, IMPORTS, LOADED, Block, Entry, Play, Role, RoleScope, Search, Task
+from runner.playbook import IMPORTED, IMPORTS, LOADED, Block, Entry, Inclusion, Play, Role, RoleScope, Search, Task
 from runner.schema import Kind, keyword_schema
 
 Raw = Mapping[str, Any]
@@ -48,7 +49,8 @@ class Step:
     """A task as parsed and as written.
 
     `around` are the blocks it stands in, outermost first. `recovering`: it stands in a `rescue` or `always`
-    section. `is_handler`: it waits to be notified. `search` is where its files are looked for.
+    section. `is_handler`: it waits to be notified. `search` is where its files are looked for. `given` are the
+    variables that loops around it set.
     """
 
     task: Task
@@ -58,6 +60,8 @@ class Step:
     recovering: bool = False
     is_handler: bool = False
     role: RoleScope | None = None
+    given: frozenset[str] = frozenset()
+    play: Level | None = None
 
     @property
     def raw(self) -> Raw:
@@ -83,11 +87,11 @@ class Step:
 
     @property
     def loop_variables(self) -> frozenset[str]:
-        """The variables a loop sets."""
+        """The variables that its loop sets, and those around it."""
         if self.task.loop is None:
-            return frozenset()
+            return self.given
         control = self.task.loop_control
-        return frozenset({control.loop_var, *([control.index_var] if control.index_var else [])})
+        return self.given | {control.loop_var, *([control.index_var] if control.index_var else [])}
 
 
 def levels_of_play(document: Document, index: int) -> tuple[Level, ...]:
@@ -97,6 +101,31 @@ def levels_of_play(document: Document, index: int) -> tuple[Level, ...]:
         Level("import_playbook", entry, (index, IMPORTS, n), document) for n, entry in enumerate(raw.get(IMPORTS, ()))
     ]
     return (*imports, Level("play", raw, (index,), document))
+
+
+def inner_steps(step: Step, inclusion: Inclusion) -> Iterator[Step]:
+    """The tasks that an include takes in."""
+    document, at = step.document, step.at
+    around = [*step.around, Level("task", step.raw, at, document)]
+    for part in (step.task.module, "args"):
+        written = step.raw.get(part)
+        if isinstance(written, Mapping) and isinstance(written.get("apply"), Mapping):
+            around.append(Level("apply", written["apply"], (*at, part, "apply"), document))
+    walk = _Walk(
+        inclusion.document,
+        step.play,
+        step.search,
+        tuple(around),
+        step.recovering,
+        role=step.role,
+        given=step.loop_variables,
+    )
+    return walk.inclusion(inclusion)
+
+
+def steps_in(inclusion: Inclusion, search: Search) -> list[Step]:
+    """The tasks that are taken in, on their own."""
+    return list(_Walk(inclusion.document, None, search).inclusion(inclusion))
 
 
 def steps(play: Play, document: Document, index: int) -> list[Step]:
@@ -113,20 +142,27 @@ def steps(play: Play, document: Document, index: int) -> list[Step]:
 @frozen
 class _Walk:
     document: Document
-    play: Level
+    play: Level | None
     search: Search
     around: tuple[Level, ...] = ()
     recovering: bool = False
     is_handler: bool = False
     role: RoleScope | None = None
+    given: frozenset[str] = frozenset()
+
+    def inclusion(self, inclusion: Inclusion) -> Iterator[Step]:
+        data: Any = inclusion.document.data
+        if role := inclusion.role:
+            return self._inside(role, None)._role(role, data[LOADED], (LOADED,))
+        beside = FilePath(inclusion.document.file).parent
+        return replace(self, search=replace(self.search, beside=beside)).below(inclusion.entries, data, ())
 
     def below(self, entries: Sequence[Entry], raws: Sequence[Raw], at: Path) -> Iterator[Step]:
         for index, (entry, raw) in enumerate(zip(entries, raws, strict=True)):
             here = (*at, index)
             if isinstance(entry, Task):
                 own = Level("handler" if self.is_handler else "task", raw, here, self.document)
-                task = _with_defaults(entry, (self.play, *self.around, own))
-                yield Step(task, own, self.search, self.around, self.recovering, self.is_handler, self.role)
+                yield self._step(_with_defaults(entry, (self.play, *self.around, own)), own)
             elif isinstance(entry, Role):
                 level = Level("task" if "import_role" in raw else "role", raw, here, self.document)
                 yield from self._inside(entry, level)._role(entry, raw[LOADED], (*here, LOADED))
@@ -136,6 +172,9 @@ class _Walk:
                 )
             else:
                 yield from self._inside(entry, Level("block", raw, here, self.document))._block(entry, raw, here)
+
+    def _step(self, task: Task, own: Level) -> Step:
+        return Step(task, own, self.search, self.around, self.recovering, self.is_handler, self.role, self.given)
 
     def _block(self, block: Block, raw: Raw, at: Path) -> Iterator[Step]:
         recovering = replace(self, recovering=True)
@@ -150,17 +189,18 @@ class _Walk:
         handlers = replace(self, is_handler=True)
         yield from handlers.below(role.handlers, loaded.get("handlers") or (), (*at, "handlers"))
 
-    def _inside(self, entry: Block | Role, level: Level) -> _Walk:
+    def _inside(self, entry: Block | Role, level: Level | None) -> _Walk:
         beside = entry.keywords.directory or self.search.beside
         role = entry.keywords.role or self.role
         search = replace(self.search, beside=beside, roles=role.directories if role else ())
-        return replace(self, around=(*self.around, level), search=search, role=role)
+        around = (*self.around, level) if level else self.around
+        return replace(self, around=around, search=search, role=role)
 
 
-def _with_defaults(task: Task, levels: Sequence[Level]) -> Task:
+def _with_defaults(task: Task, levels: Sequence[Level | None]) -> Task:
     """The task with the arguments that the innermost `module_defaults` for its module gives."""
     for level in reversed(levels):
-        defaults = level.raw.get("module_defaults")
+        defaults = level.raw.get("module_defaults") if level else None
         if isinstance(defaults, Mapping) and task.module in defaults:
             return replace(task, args={**defaults[task.module], **task.args})
     return task

@@ -31,7 +31,8 @@ def undefined_problems(
     Decided only where it can be: not for what a task, a loop or a fact may set, what `default` or
     `is defined` ask for, and what stands behind conditions only the run can tell.
     """
-    if not facts.hosts or not facts.files.complete or facts.world.open_ended:
+    world = facts.world
+    if not facts.hosts or not facts.files.complete or world.open_ended or world.is_open:
         return
     everywhere = facts.everywhere()
     around = [text for level in play if level.kind == "play" for text in texts_of_keywords(level)]

@@ -33,7 +33,7 @@ def unused_problems(found: Found) -> Iterator[Problem]:
     Says nothing if what reads variables is not known, or to the run alone. Roles and files of tasks may be used by
     others, so what they set is left alone.
     """
-    if not all(facts.world.has_inventory and not facts.world.open_ended for facts, _ in found):
+    if not all(facts.world.has_inventory and not (facts.world.open_ended or facts.world.is_open) for facts, _ in found):
         return
     texts = list(_texts(found))
     tasks = [step for _, steps in found for step in steps]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
 from typing import Any
 
@@ -32,6 +32,8 @@ class World:
     """False while a playbook is checked alone: then `inventory` is empty and says nothing."""
     growth: Growth = Growth()
     defaulted: frozenset[str] = frozenset()
+    is_open: bool = False
+    """Whether some tasks are only known when the run includes them."""
     open_ended: bool = False
     """Whether any name may exist: some variables cannot be read for want of a key, or only the run knows from which
     file a task takes them in."""
@@ -50,9 +52,9 @@ class FileVariables:
     complete: bool = True
 
 
-def names_set_by(document: Document) -> frozenset[str]:
-    """Every name that a task of the playbook may set, wherever it stands and whether or not it is right."""
-    return frozenset(_set_names(document.data))
+def names_set_by(documents: Iterable[Document]) -> frozenset[str]:
+    """Every name that a task in them may set, wherever it stands and whether or not it is right."""
+    return frozenset(name for document in documents for name in _set_names(document.data))
 
 
 def _set_names(value: object) -> Iterator[str]:

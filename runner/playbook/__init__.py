@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from runner.playbook.library import IMPORTED, IMPORTS, Library
+from runner.playbook.includes import INCLUDES, Inclusion, Taken, included, role_files
+from runner.playbook.library import IMPORTED, IMPORTS, Library, Origin
 from runner.playbook.model import (
     Block,
     CutOff,
@@ -27,12 +28,20 @@ from runner.playbook.model import (
     inside,
     tasks_of,
 )
-from runner.playbook.parse import parse
-from runner.playbook.places import Search, first_file
+from runner.playbook.parse import keywords_of, parse
+from runner.playbook.places import Search, first_directory, first_file
 from runner.playbook.roles import LOADED
 from runner.playbook.scope import Exported, Placed, RoleScope, exported_by, magic_of, names_of_roles
 
 __all__ = [
+    "first_directory",
+    "keywords_of",
+    "Origin",
+    "role_files",
+    "included",
+    "Taken",
+    "Inclusion",
+    "INCLUDES",
     "IMPORTED",
     "IMPORTS",
     "LOADED",

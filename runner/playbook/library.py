@@ -36,6 +36,7 @@ IMPORTS: Final = "imports"
 
 Kind = Literal["task", "handler"]
 Check = Callable[[Document, frozenset[str]], Structure]
+Key = tuple[FilePath, Check]
 
 
 @frozen
@@ -68,7 +69,7 @@ class Library:
         self.defaulted: frozenset[str] = frozenset()
         self._templar = templar
         self._extra_vars = extra_vars
-        self._read: dict[tuple[FilePath, Check], Document | None] = {}
+        self._read: dict[Key, tuple[Document | None, tuple[Problem, ...]]] = {}
         self._roles = Roles(self)
 
     def playbook(self, examined: Examined, through: tuple[FilePath, ...] = ()) -> Document | None:
@@ -119,8 +120,8 @@ class Library:
         """A file, read and checked once, without what is wrong; it may be empty."""
         key = (path, check)
         if key not in self._read:
-            self._read[key] = self._usable(self._templar.keys.examine(path, allow_empty=True), check)
-        return self._read[key]
+            self._keep(key, self._templar.keys.examine(path, allow_empty=True))
+        return self._again(key)
 
     def variables(self, path: FilePath) -> Document | None:
         """A file of variables, which may be encrypted: without its key it is empty, and `has_sealed` set."""
@@ -131,8 +132,12 @@ class Library:
             if examined.sealed and not keys.required:
                 examined = Examined(None, ())
                 self.has_sealed = True
-            self._read[key] = self._usable(examined, variables_structure)
-        return self._read[key]
+            self._keep(key, examined)
+        return self._again(key)
+
+    def role(self, wanted: Wanted, origin: Origin) -> Document | None:
+        """What is in a role's directory, with its dependencies; None, and a problem, if it cannot be had."""
+        return self._roles.load(wanted, origin)
 
     def roles(self, entries: Any, at: Path, document: Document, origin: Origin) -> dict[Path, Document]:
         """A list of roles, each with what is in its directory, by the place it belongs to."""
@@ -180,8 +185,7 @@ class Library:
         own = entry.get("vars") or {}
         place = document.at((*at, *inside))
         name = written and self._name(written, {**origin.known, **own}, place)
-        folder = "tasks" if origin.kind == "task" else "handlers"
-        path = self._found(name, origin.search.tasks(name, folder), origin.through, place) if name else None
+        path = self._found(name, origin.search.tasks(name), origin.through, place) if name else None
         return self.tasks(path, origin.inside(path, own)) if path else None
 
     def _imported_role(self, entry: Mapping[str, Any], at: Path, document: Document, origin: Origin) -> Document:
@@ -223,6 +227,18 @@ class Library:
             message = f"the {what} takes itself in: {circle}"
             self.problems.append(Problem(message, place, "break the circle", rule=Rule.CIRCULAR_FILE))
         return not same
+
+    def _keep(self, key: Key, examined: Examined) -> None:
+        before = len(self.problems)
+        document = self._usable(examined, key[1])
+        self._read[key] = document, tuple(self.problems[before:])
+        del self.problems[before:]
+
+    def _again(self, key: Key) -> Document | None:
+        """What was read; whoever takes it in hears of its problems."""
+        document, problems = self._read[key]
+        self.problems += problems
+        return document
 
     def _usable(self, examined: Examined, check: Check) -> Document | None:
         """What can be used of a file that was read; the rest becomes problems."""

@@ -53,6 +53,24 @@ def parse(document: Document) -> Playbook:
     return Playbook(document.file, tuple(reading.play(play, index) for index, play in enumerate(plays)))
 
 
+def tasks_in(document: Document, prefix: str, chain: tuple[Link, ...] = ()) -> tuple[Entry, ...]:
+    """A file of tasks that has been loaded (`Library.tasks`); `prefix` begins their paths, `chain` are the roles
+    it is taken in by."""
+    return _Reading(document, chain).entries(cast(list[Any], document.data), (), prefix)
+
+
+def included_role(document: Document, prefix: str, chain: tuple[Link, ...]) -> Role:
+    """A role that has been loaded, under its key in the document; `chain` are the roles it is taken in by."""
+    entry = cast(dict[str, Any], document.data)
+    role = _Reading(document, chain)._loaded(entry, (), prefix, chain, Keywords())
+    return _inside_of(chain, replace(role, identity=f"include {role.identity}", allow_duplicates=True, public=False))
+
+
+def keywords_of(entry: Mapping[str, Any]) -> Keywords:
+    """What an entry, or `apply`, says about the tasks inside it."""
+    return _keywords(entry)
+
+
 @frozen
 class _Reading:
     """`chain`: the roles one is inside of, outermost first."""
@@ -132,16 +150,14 @@ class _Reading:
         args = _arguments(entry, "import_role")
         role = self._loaded(entry, at, f"{path}.role", self.chain, _keywords(entry))
         duplicates, public = args.get("allow_duplicates", True), args.get("public", True)
-        scope = replace(role.scope, parents=tuple(link.name for link in reversed(self.chain)))
-        keywords = replace(role.keywords, role=scope)
-        identity = f"import {role.identity}"
-        return replace(
-            role,
-            scope=scope,
-            keywords=keywords,
-            identity=identity,
-            allow_duplicates=duplicates is not False,
-            public=public is not False,
+        return _inside_of(
+            self.chain,
+            replace(
+                role,
+                identity=f"import {role.identity}",
+                allow_duplicates=duplicates is not False,
+                public=public is not False,
+            ),
         )
 
     def _loaded(
@@ -200,6 +216,12 @@ class _Reading:
             confirm=task.get("confirm"),
             resume=task.get("resume", "again"),
         )
+
+
+def _inside_of(chain: tuple[Link, ...], role: Role) -> Role:
+    """A role that the tasks of other roles take in, which are its parents."""
+    scope = replace(role.scope, parents=tuple(link.name for link in reversed(chain)))
+    return replace(role, scope=scope, keywords=replace(role.keywords, role=scope))
 
 
 def _meta(entry: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, Final
@@ -11,15 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 from runner.document import Document, Path, grafted
 from runner.errors import Location, Problem
 from runner.frozen import frozen
-from runner.localfiles import exists, expanded, is_file
-from runner.playbook.places import first_file
+from runner.localfiles import exists, is_file
+from runner.playbook.places import first_directory, first_file
 from runner.rules import Rule
 from runner.schema import role_meta_structure
 
 if TYPE_CHECKING:
     from runner.playbook.library import Library, Origin
 
-ROLES_PATH: Final = "SENTRAPLAY_ROLES_PATH"
 LOADED: Final = "loaded"
 """The key under which an entry that names a role holds what is in the role's directory."""
 FOLDERS: Final = ("tasks", "handlers", "defaults", "vars")
@@ -40,7 +38,6 @@ class Roles:
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._paths = tuple(FilePath(path) for path in os.environ.get(ROLES_PATH, "").split(os.pathsep) if path)
 
     def load(self, wanted: Wanted, origin: Origin) -> Document | None:
         """The role with its dependencies; None, and a problem, if it is not there or leads back to itself."""
@@ -62,8 +59,8 @@ class Roles:
         return grafted(Document(about, places, {}, str(directory)), parts)
 
     def _directory(self, wanted: Wanted, origin: Origin) -> FilePath | None:
-        candidates = tuple(dict.fromkeys(self._candidates(expanded(wanted.name), origin)))
-        found = next((place for place in candidates if exists(place) and place.is_dir()), None)
+        candidates = origin.search.role(wanted.name)
+        found = first_directory(candidates)
         if found is None:
             looked = " and ".join(str(place) for place in candidates)
             message = f"there is no role '{wanted.name}'"
@@ -71,11 +68,6 @@ class Roles:
                 Problem(message, wanted.place, f"looked for {looked}", rule=Rule.MISSING_FILE)
             )
         return found
-
-    def _candidates(self, name: FilePath, origin: Origin) -> Iterator[FilePath]:
-        playbook = origin.search.playbook
-        for base in (playbook / "roles", *self._paths, *(role.parent for role in origin.search.roles), playbook):
-            yield base / name
 
     def _folder(self, folder: str, directory: FilePath, wanted: Wanted, inside: Origin) -> Document | None:
         """The tasks or handlers, or the variables, in a folder of the role; None if it has none."""
@@ -86,7 +78,7 @@ class Roles:
             if folder in ("defaults", "vars") and exists(several) and several.is_dir():
                 return self._variables([one for one in sorted(several.rglob("*")) if is_file(one)])
             if folder in wanted.files:
-                message = f"the role '{wanted.name}' has no file '{folder}/{name}'"
+                message = f"the role '{directory.name}' has no file '{folder}/{name}'"
                 hint = f"looked in {directory / folder}"
                 self._library.problems.append(Problem(message, wanted.place, hint, rule=Rule.MISSING_FILE))
             return None

@@ -46,6 +46,7 @@ class RoleScope:
     defaults: Placed
     vars: Placed
     exported: Placed
+    chain: tuple[Link, ...]
     parents: tuple[str, ...] = ()
 
     @property
@@ -76,6 +77,7 @@ def scope_of(chain: Sequence[Link], dependencies: Sequence[Role]) -> RoleScope:
         defaults=merged([*(scope.defaults for scope in needed), *(link.defaults for link in chain)]),
         vars=merged([*inherited, exported, own.given]),
         exported=exported,
+        chain=tuple(chain),
     )
 
 

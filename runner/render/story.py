@@ -139,7 +139,7 @@ class Story:
 
     def _item_finished(self, event: ItemFinished) -> Iterator[Line]:
         self._looped.add((event.path, event.host))
-        head = f"{_word(event.status)}: [{event.host}] => (item={printable(event.label)})"
+        head = f"{self._done(event.path, event.host, event.status, event.result)} => (item={printable(event.label)})"
         message = event.result.get("msg") if _KIND_OF_STATUS[event.status] is Kind.FAILED else None
         yield Line(f"{head}: {printable(str(message))}" if message else head, _KIND_OF_STATUS[event.status])
         yield from self._result(event.path, event.status, event.result)
@@ -150,11 +150,18 @@ class Story:
         elif (event.path, event.host) not in self._looped:
             told = event.message and (self._verbosity or event.status is not Status.SKIPPED)
             note = f" ({printable(event.message)})" if told else ""
-            yield Line(f"{_word(event.status)}: [{event.host}]{note}", _KIND_OF_STATUS[event.status])
+            done = self._done(event.path, event.host, event.status, event.result)
+            yield Line(f"{done}{note}", _KIND_OF_STATUS[event.status])
             yield from self._result(event.path, event.status, event.result)
         self._looped.discard((event.path, event.host))
         if self._diff and event.diff:
             yield from _diff(event.diff)
+
+    def _done(self, path: str, host: str, status: Status, result: Mapping[str, object]) -> str:
+        """How a task or an item ended, in Ansible's words."""
+        if status is Status.OK and self._modules.get(path) in ("include_tasks", "include_role") and "include" in result:
+            return f"included: {printable(str(result['include']))} for {host}"
+        return f"{_word(status)}: [{host}]"
 
     def _failure(self, event: TaskFinished) -> Iterator[Line]:
         message = lines_of(event.message or str(event.result.get("msg") or "failed"))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 Schema = Mapping[str, Any]
-Kind = Literal["play", "import_playbook", "role", "role_meta", "block", "task", "handler"]
+Kind = Literal["play", "import_playbook", "role", "role_meta", "apply", "block", "task", "handler"]
 
 _SHARED: Final = "definitions.json"
 

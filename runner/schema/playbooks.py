@@ -30,10 +30,7 @@ IMPORTS: Final = frozenset({"import_tasks", "import_role"})
 ROLE_ACTIONS: Final = frozenset({"import_role", "include_role"})
 
 UNSUPPORTED: Final[Mapping[str, str]] = {
-    **dict.fromkeys(
-        ("include_tasks", "include_role", "meta"),
-        "write the tasks out here; including files is not supported yet",
-    ),
+    "meta": "it is not supported yet",
     **dict.fromkeys(("sudo", "sudo_user"), "use become and become_user"),
     "become_method": "leave it out: sudo is the only way",
     "become_flags": "leave it out",
@@ -239,12 +236,25 @@ class _Walk:
             self._refused_keywords(task, module, path)
 
     def _refused_keywords(self, task: dict[str, object], module: str, path: Path) -> None:
-        """A problem for each keyword that has no meaning beside the action."""
+        """A problem for each keyword that has no meaning beside the action, and for what is wrong with `apply`."""
         described = module_schema(module)
         refused = set(described.get("x-not-keywords", ()))
-        for key in task.keys() & (refused | LOOKUP_LOOPS if "loop" in refused else refused):
-            message = f"'{key}' has no meaning for {module}"
-            self._on(Rule.UNKNOWN_KEYWORD, (*path, key), message, described["x-not-keywords-hint"])
+        refused |= LOOKUP_LOOPS if "loop" in refused else set()
+        hint = described.get("x-not-keywords-hint", "")
+        if "x-keywords" in described:
+            known = keyword_schema("task")["properties"].keys() | keyword_schema("handler")["properties"].keys()
+            refused = known - set(described["x-keywords"]) - LOOKUP_LOOPS - {"listen"}
+            hint = described["x-keywords-hint"]
+            self._apply(task, module, path)
+        for key in task.keys() & refused:
+            self._on(Rule.UNKNOWN_KEYWORD, (*path, key), f"'{key}' has no meaning for {module}", hint)
+
+    def _apply(self, task: dict[str, object], module: str, path: Path) -> None:
+        for part in (module, "args"):
+            given = task.get(part)
+            apply = given.get("apply") if isinstance(given, dict) else None
+            if isinstance(apply, dict):
+                self._keywords(apply, (*path, part, "apply"), "apply", frozenset())
 
     def _misspelt_module(self, task: dict[str, object], kind: Kind) -> bool:
         """Whether a key of the task is already reported as something that may have been meant as its module."""

@@ -86,6 +86,9 @@ def carry_out(
     with ExitStack() as stack:
         hosts = InventoryHosts(plan.inventory, plan.options.extra_vars, templar, redactor)
         stack.callback(hosts.close)
+        # All that are known now: a damaged installation must not show in the middle of a recovery.
+        for name in plan.modules:
+            MODULES[name]
         run = _run_info(plan, earlier)
         shown = renderer(watching)
         bus = Bus(redactor, journal.publish, [shown])
@@ -99,8 +102,7 @@ def carry_out(
             plan,
             hosts=hosts,
             repositories=repositories.of,
-            # All of them now: a damaged installation must not show in the middle of a recovery.
-            modules={name: MODULES[name] for name in plan.modules},
+            modules=MODULES,
             templar=templar,
             redactor=redactor,
             publish=lambda *events: bus.publish(*map(origin.added_to, events)),

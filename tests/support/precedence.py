@@ -18,6 +18,7 @@ LEVELS = (
     "task vars",
     "set_fact",
     "role params",
+    "include params",
     "extra vars",
 )
 """Every level there is here, the later winning."""
@@ -44,8 +45,9 @@ def write(directory: Path, levels: Collection[str], read: str) -> tuple[str, dic
     put("roles/r/defaults/main.yml", on("role defaults", "v: VALUE\n") or "other: 1\n")
     put("roles/r/vars/main.yml", on("role vars", "v: VALUE\n") or "other: 1\n")
     block = on("block vars", "  vars: {v: VALUE}\n")
+    params = on("include params", "      vars: {v: VALUE}\n")
     fact = on("set_fact", "- set_fact: {v: VALUE}\n")
-    put("roles/r/tasks/main.yml", f"{fact}- block:\n    - import_tasks: read.yml\n{block}")
+    put("roles/r/tasks/main.yml", f"{fact}- block:\n    - include_tasks: read.yml\n{params}{block}")
     put("roles/r/tasks/read.yml", f"- {read}\n" + on("task vars", "  vars: {v: VALUE}\n"))
     given = on("role params", ", v: VALUE")
     own = on("play vars", "v: VALUE")
