@@ -45,7 +45,7 @@ class Debian:
             (self.root / path).mkdir(parents=True)
         (self.root / "var/lib/dpkg/status").touch()
         self.repository.mkdir()
-        (self.root / "etc/apt/sources.list").write_text(f"deb [trusted=yes] file:{self.repository} ./\n")
+        (self.root / "etc/apt/sources.list").write_text(f"deb [trusted=yes] copy:{self.repository} ./\n")
         (directory / "apt.conf").write_text(APT_CONF.format(root=self.root))
 
     def offer(self, name: str, version: str = "1.0", script: str = "", **fields: str) -> Path:
@@ -219,11 +219,23 @@ def test_with_old_lists_nothing_is_promised(apt: Bench, debian: Debian) -> None:
 
 
 def test_lists_are_fetched_when_they_are_too_old(apt: Bench, stocked: Debian) -> None:
+    lists = stocked.root / "var/lib/apt/lists"
     assert not apt.settle("apt", cache_valid_time=3600).changed
+    stocked.offer("late")
     assert not apt.settle("apt", update_cache=False, cache_valid_time=1, name="tool").data["cache_updated"]
-    os.utime(stocked.root / "var/lib/apt/lists", (0, 0))
-    done: Any = apt.settle("apt", cache_valid_time=3600)
+    os.utime(lists, (0, 0))
+    assert apt.preview("apt", cache_valid_time=3600).needed is None
+    done: Any = apt.apply("apt", cache_valid_time=3600)
     assert done.changed and done.data["cache_updated"] and done.data["cache_update_time"] > 1_700_000_000
+    assert apt.preview("apt", name="late").needed
+
+
+def test_lists_with_nothing_new_are_no_change_and_fresh_again(apt: Bench, stocked: Debian) -> None:
+    lists = stocked.root / "var/lib/apt/lists"
+    assert not apt.apply("apt", update_cache=True).changed
+    os.utime(lists, (0, 0))
+    assert not apt.apply("apt", cache_valid_time=3600).changed
+    assert apt.preview("apt", cache_valid_time=3600).needed is False
 
 
 def test_lists_that_cannot_be_fetched_are_tried_for_again(apt: Bench, stocked: Debian) -> None:

@@ -98,7 +98,8 @@ class Apt:
         stale = args.must_update(cache)
         data: dict[str, object] = {"cache_updated": False, "cache_update_time": cache.updated}
         if args.only_cache:
-            return Change(stale, "updates the lists" if stale else "the lists are fresh enough", data=data)
+            said = "updates the lists, if there are newer ones" if stale else "the lists are fresh enough"
+            return Change(None if stale else False, said, data=data)
         try:
             calls = [call for call in _calls(at.host, args, cache) if call.needed]
         except Unavailable as missing:
@@ -114,14 +115,14 @@ class Apt:
 
     def apply(self, at: Acting, args: AptArgs) -> Outcome:
         _check(args)
-        cache = apt_get.cache(at.host)
-        stale = args.must_update(cache)
-        if stale:
+        before = cache = apt_get.cache(at.host)
+        if args.must_update(before):
             _update(at, args)
             cache = apt_get.cache(at.host)
-        data: dict[str, object] = {"cache_updated": stale, "cache_update_time": cache.updated}
+        newer = cache.content != before.content
+        data: dict[str, object] = {"cache_updated": newer, "cache_update_time": cache.updated}
         if args.only_cache:
-            return Outcome(stale, data)
+            return Outcome(newer, data)
         calls = [call for call in _calls(at.host, args, cache) if call.needed]
         results = [
             apt_get.run(at, call.words, lock_timeout=args.lock_timeout, policy=args.policy_rc_d) for call in calls

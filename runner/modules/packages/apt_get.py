@@ -44,6 +44,7 @@ fi
 CACHE: Final = """
 eval "$(apt-config shell lists Dir::State::lists/d archives Dir::Cache::archives/d state Dir::State/d)" || exit 1
 date +%s
+find "$lists" ! -type d -exec stat -L -c '%n %s %Y' {} + 2>/dev/null | sort | cksum | tr -d ' '
 set -- "$lists"*Packages* "$lists"*packages*
 if [ -e "$1" ] || [ -e "$2" ]; then
   stat -c %Y "$state/periodic/update-success-stamp" 2>/dev/null || stat -c %Y "$lists"
@@ -79,9 +80,13 @@ class Step:
 
 @frozen
 class Cache:
-    """How the lists are: the host's time now, that of the last update (0: never), and whether packages are kept."""
+    """How the lists are: the host's time now, that of the last update (0: never), and whether packages are kept.
+
+    `content` is another one if the lists are other ones.
+    """
 
     now: int
+    content: str
     updated: int
     keeps_packages: bool
 
@@ -92,8 +97,8 @@ def cache(reader: Reader) -> Cache:
         raise TaskFailed(
             f"{reader.name} has no apt", hint="this module is for Debian and Ubuntu: `package` finds the right one"
         )
-    now, updated, *kept = result.stdout.split()
-    return Cache(int(now), int(updated), bool(kept))
+    now, content, updated, *kept = result.stdout.split()
+    return Cache(int(now), content, int(updated), bool(kept))
 
 
 def simulate(reader: Reader, *words: str) -> tuple[Step, ...]:
