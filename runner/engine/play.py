@@ -59,6 +59,7 @@ class PlayRun:
         self._planned = lined_up(parts.roster.planned(planned), parts.chronicle.state)
         self._play = planned.play
         self._tell = parts.chronicle.tell
+        self._hold = parts.chronicle.hold
         self._lock = threading.Lock()
         self.lost = lost
         self.stopped = False
@@ -69,7 +70,8 @@ class PlayRun:
         if not hosts:
             return
         path = self._play.path
-        self._tell(PlayStarted(path, self._play.name, hosts, at=self._parts.clock()))
+        # Held for the batch that begins at once, and the end of a batch for what comes after it.
+        self._hold(PlayStarted(path, self._play.name, hosts, at=self._parts.clock()))
         repositories = self._parts.repositories(self._planned)
         try:
             for index, batch in enumerate(self._planned.batches):
@@ -97,7 +99,7 @@ class PlayRun:
         self.lost = before | fallen.keys()
         all_fell = len(fallen) == len(hosts) and not self._all_may_fail()
         self.stopped = walk.stopped or all_fell
-        self._tell(BatchFinished(self._play.path, index, at=self._parts.clock()))
+        self._hold(BatchFinished(self._play.path, index, at=self._parts.clock()))
 
     def _sections(self, walk: Walk, handlers: Handlers, hosts: tuple[str, ...]) -> Falls:
         try:
