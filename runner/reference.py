@@ -75,6 +75,8 @@ def _argument(key: str, described: Schema, required: bool, indent: str) -> Itera
         facts.append(f"default {_value(described['default'])}")
     if described.get("x-secret"):
         facts.append("kept secret")
+    if others := described.get("x-aliases"):
+        facts.append(f"also called {', '.join(others)}")
     yield f"{indent}{key} ({', '.join(facts)})"
     yield from _paragraph(described.get("description", ""), f"{indent}    ")
     for example in described.get("examples", ())[:2]:
@@ -173,7 +175,7 @@ def _keyword(described: Schema) -> dict[str, object]:
 
 
 def _module(schema: Schema) -> dict[str, object]:
-    mapping = _published(schema)
+    mapping = _with_aliases(schema, _published(schema))
     others: list[object] = []
     if "x-free-form" in schema:
         others.append({"type": "string", "minLength": 1})
@@ -185,6 +187,28 @@ def _module(schema: Schema) -> dict[str, object]:
         key: mapping.pop(key) for key in ("title", "description", "examples") if key in mapping
     }
     return {**beside, "anyOf": [mapping, *others]}
+
+
+def _with_aliases(schema: Schema, mapping: dict[str, Any]) -> dict[str, Any]:
+    """Every other name of an argument as one more property; a required argument has to be there under any of them."""
+    names = {name: (name, *described.get("x-aliases", ())) for name, described in schema.get("properties", {}).items()}
+    for name, others in names.items():
+        for other in others:
+            mapping["properties"][other] = mapping["properties"][name]
+    return _by_any_name(mapping, names)
+
+
+def _by_any_name(rule: dict[str, Any], names: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    """The rule, where what it requires may be given under any name."""
+    found = {key: _by_any_name(inner, names) if key in ("then", "else") else inner for key, inner in rule.items()}
+    several = [names[key] for key in found.get("required", ()) if len(names.get(key, ())) > 1]
+    if several:
+        ways = [{"anyOf": [{"required": [name]} for name in others]} for others in several]
+        left = [key for key in found.pop("required") if len(names.get(key, ())) == 1]
+        found["allOf"] = [*found.get("allOf", ()), *ways]
+        if left:
+            found["required"] = left
+    return found
 
 
 def _published(schema: Schema) -> dict[str, object]:

@@ -10,7 +10,7 @@ from runner.document import Document, Path
 from runner.errors import Location
 from runner.frozen import frozen
 from runner.plan.tree import Key, Level, Step
-from runner.schema import keyword_schema, module_schema
+from runner.schema import keyword_schema, module_schema, spelled
 from runner.template import is_template
 
 
@@ -64,12 +64,12 @@ def texts_of_keywords(level: Level) -> Iterator[Text]:
 
 def argument_place(step: Step, path: Path) -> Path:
     """Where in the document the argument at `path` stands."""
-    written = step.raw[step.task.module]
-    if isinstance(written, Mapping) and path and path[0] in written:
-        return (*step.at, step.task.module, *path)
-    extra = step.raw.get("args")
-    if isinstance(extra, Mapping) and path and path[0] in extra:
-        return (*step.at, "args", *path)
+    for where in (step.task.module, "args"):
+        written = step.raw.get(where)
+        if isinstance(written, Mapping) and path:
+            first: Any = spelled(step.task.module, path[0], written)
+            if first in written:
+                return (*step.at, where, first, *path[1:])
     return (*step.at, step.task.module)
 
 

@@ -11,7 +11,7 @@ from runner.document import Document, Path
 from runner.errors import Location
 from runner.frozen import frozen
 from runner.playbook import IMPORTED, IMPORTS, LOADED, Block, Entry, Inclusion, Play, Role, RoleScope, Search, Task
-from runner.schema import Kind, keyword_schema
+from runner.schema import Kind, keyword_schema, named
 
 Raw = Mapping[str, Any]
 Key = tuple[int, Path]
@@ -202,5 +202,5 @@ def _with_defaults(task: Task, levels: Sequence[Level | None]) -> Task:
     for level in reversed(levels):
         defaults = level.raw.get("module_defaults") if level else None
         if isinstance(defaults, Mapping) and task.module in defaults:
-            return replace(task, args={**defaults[task.module], **task.args})
+            return replace(task, args={**named(task.module, defaults[task.module]), **task.args})
     return task

@@ -26,7 +26,7 @@ from runner.playbook.model import (
 )
 from runner.playbook.roles import LOADED
 from runner.playbook.scope import Link, Placed, scope_of
-from runner.schema import BLOCK_KEYS, LOOKUP_LOOPS, keyword_schema, module_names, module_schema
+from runner.schema import BLOCK_KEYS, LOOKUP_LOOPS, keyword_schema, module_names, module_schema, named
 from runner.units import seconds
 
 _INHERITED: Final = (
@@ -254,7 +254,7 @@ def _keywords(entry: Mapping[str, Any]) -> Keywords:
         tags=tuple(tag.strip() for text in _strings(entry.get("tags")) for tag in text.split(",")),
         vars=entry.get("vars", {}),
         environment=entry.get("environment", {}),
-        module_defaults=entry.get("module_defaults", {}),
+        module_defaults={module: named(module, args) for module, args in entry.get("module_defaults", {}).items()},
         **said,
     )
 
@@ -282,7 +282,7 @@ def _arguments(task: Mapping[str, Any], module: str) -> Mapping[str, object]:
     written = task[module]
     if isinstance(written, str):
         written = {module_schema(module)["x-free-form"]: written}
-    return {**task.get("args", {}), **(written or {})}
+    return named(module, {**task.get("args", {}), **(written or {})})
 
 
 def _conditions(value: Any) -> tuple[str | bool, ...] | None:

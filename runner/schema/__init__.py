@@ -5,6 +5,7 @@ The only room that knows JSON Schema. Files are read when first needed and kept.
 
 from __future__ import annotations
 
+from runner.schema.aliases import aliases, named, spelled
 from runner.schema.defaults import with_defaults
 from runner.schema.files import Kind, action_names, data_dir, keyword_schema, module_names, module_schema, schema
 from runner.schema.inventories import (
@@ -37,6 +38,7 @@ __all__ = [
     "ArgumentProblem",
     "Kind",
     "action_names",
+    "aliases",
     "argument_problems",
     "as_described",
     "data_dir",
@@ -50,6 +52,8 @@ __all__ = [
     "module_schema",
     "Structure",
     "name_problem",
+    "named",
+    "spelled",
     "playbook_problems",
     "playbook_structure",
     "problems",

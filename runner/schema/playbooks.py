@@ -10,6 +10,7 @@ from typing import Final
 from runner.document import Document, Path
 from runner.errors import Problem
 from runner.rules import Rule
+from runner.schema.aliases import aliases, named, spelled
 from runner.schema.files import Kind, keyword_schema, module_names, module_schema
 from runner.schema.structure import Structure
 from runner.schema.validation import ArgumentProblem, argument_problems, keyword_problems, located
@@ -283,7 +284,8 @@ class _Walk:
                 self._on(Rule.UNKNOWN_MODULE, (*path, module), f"unknown module '{module}'", hint)
                 self.unusable.add((*path, module))
             elif isinstance(args, dict):
-                for problem in argument_problems(module, args, rendered=False):
+                for found in argument_problems(module, named(module, args), rendered=False):
+                    problem = _as_written(found, module, args)
                     if problem.rule not in INCOMPLETE:
                         self.unusable.add((*path, module, *_keys_of(problem.path)))
                         self.problems.append(located(problem, self.document, (*path, module)))
@@ -297,7 +299,7 @@ class _Walk:
         self, key: str, entry: dict[str, object], kind: Kind, modules: frozenset[str]
     ) -> tuple[Rule, str, str]:
         for module in modules:
-            if key in module_schema(module).get("properties", {}):
+            if key in module_schema(module).get("properties", {}) or key in aliases(module):
                 message = f"'{key}' is an argument of '{module}', not a keyword"
                 return Rule.UNKNOWN_KEYWORD, message, f"indent it below '{module}:'"
         if elsewhere := _known_elsewhere(key, kind):
@@ -327,10 +329,15 @@ class _Walk:
         for both in sorted(extra.keys() & written.keys()):
             message = f"the argument '{both}' is given twice, here and below '{module}'"
             self._on(Rule.DUPLICATE_KEY, (*path, "args", both), message)
-        for problem in argument_problems(module, {**extra, **written}, rendered=False):
+        given = {**extra, **written}
+        for name, meant in aliases(module).items():
+            if name in given and (also := {spelled(module, meant, given)} - {name}):
+                message = f"the argument '{meant}' is given twice, as '{also.pop()}' and as '{name}'"
+                self._on(Rule.DUPLICATE_KEY, (*path, module, name), message, f"keep '{meant}'")
+        for problem in argument_problems(module, named(module, given), rendered=False):
             # What `module_defaults` give is known only where everything is put together.
             if problem.rule not in INCOMPLETE or module not in self.defaulted:
-                self._argument(problem, task, module, path)
+                self._argument(_as_written(problem, module, given), task, module, path)
 
     def _argument(self, problem: ArgumentProblem, task: dict[str, object], module: str, path: Path) -> None:
         written = task[module]
@@ -349,6 +356,14 @@ class _Walk:
 
     def _on(self, rule: Rule, path: Path, message: str, hint: str = "") -> None:
         self.problems.append(Problem(message, self.document.key_at(path), hint, rule=rule))
+
+
+def _as_written(problem: ArgumentProblem, module: str, given: Mapping[str, object]) -> ArgumentProblem:
+    """The problem at the name the argument was given under."""
+    if not problem.path or problem.on_key:
+        return problem
+    first = str(spelled(module, problem.path[0], given))
+    return replace(problem, path=(first, *problem.path[1:]))
 
 
 def _keys_of(path: Path) -> Path:

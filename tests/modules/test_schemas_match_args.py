@@ -52,6 +52,13 @@ def test_every_example_is_allowed(name: str) -> None:
                 jsonschema.Draft7Validator(one).validate(example), place
 
 
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_no_other_name_of_an_argument_means_anything_else(name: str) -> None:
+    properties = module_schema(name).get("properties", {})
+    others = [other for described in properties.values() for other in described.get("x-aliases", ())]
+    assert len(others) == len(set(others)) and not set(others) & properties.keys()
+
+
 @pytest.mark.parametrize("path", sorted((data_dir("schemas") / "modules").glob("*.json")), ids=lambda path: path.stem)
 def test_every_schema_file_is_draft_07_and_named_after_its_module(path: Any) -> None:
     schema = json.loads(path.read_text())
