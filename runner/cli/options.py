@@ -119,6 +119,16 @@ def yes(function: F) -> F:
     return click.option("--yes", "-y", is_flag=True, help="Answer yes to whatever tasks want confirmed.")(function)
 
 
+def break_lock(function: F) -> F:
+    """--break-lock: locks to take from whoever has them."""
+    return click.option(
+        "--break-lock",
+        metavar="NAME",
+        multiple=True,
+        help="Take this lock even if another run holds it: only if you are sure that it is dead.",
+    )(function)
+
+
 def passwords(function: F) -> F:
     """-K and -k: passwords asked for before anything starts."""
     ask_become = click.option(

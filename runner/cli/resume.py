@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @options.other_inventories
 @options.variables
 @options.yes
+@options.break_lock
 @click.option(
     "--settle",
     metavar="PATH=again|done",
@@ -45,6 +46,7 @@ def resume(
     inventories: tuple[str, ...],
     extra: tuple[str, ...],
     yes: bool,
+    break_lock: tuple[str, ...],
     settle: tuple[str, ...],
     output: options.Output,
     journal: Path | None,
@@ -67,7 +69,7 @@ def resume(
     with options.opened(journal.absolute() if journal else None) as opened:
         record = _wanted(opened, run)
         opened.claim(record.run)
-        wanted = replace(_options(record, variables), yes=yes, settle=decisions)
+        wanted = replace(_options(record, variables), yes=yes, break_lock=break_lock, settle=decisions)
         _enter(record)
         started_with = existing_inventories(_listed(record.options, "inventories"))
         carrying = Carrying(invocation, inventories or started_with, wanted, passwords, opening)

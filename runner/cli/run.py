@@ -33,6 +33,7 @@ from runner.errors import ExitCode
     help="On how many hosts to work at the same time.",
 )
 @options.yes
+@options.break_lock
 @options.output
 @options.journal
 @options.passwords
@@ -51,6 +52,7 @@ def run(
     diff: bool,
     forks: int,
     yes: bool,
+    break_lock: tuple[str, ...],
     output: options.Output,
     journal: Path | None,
     ask_become_pass: bool,
@@ -79,6 +81,7 @@ def run(
         diff=diff,
         forks=forks,
         yes=yes,
+        break_lock=break_lock,
     )
     passwords = passwords_from(invocation, ask_pass, ask_become_pass)
     carrying = Carrying(invocation, inventories, wanted, passwords, opening)

@@ -12,12 +12,13 @@ from runner.engine.chronicle import Chronicle, Unrecorded
 from runner.engine.context import Ask, nobody_to_ask
 from runner.engine.crew import Crew
 from runner.engine.including import actions
+from runner.engine.locking import Locks
 from runner.engine.play import Parts, PlayRun
 from runner.engine.recap import exit_code, recap
 from runner.engine.recollect import Done, refuse_changed_plan
 from runner.engine.roster import Roster
 from runner.errors import ExitCode, Interrupted
-from runner.events import Event, RunFinished, RunStarted
+from runner.events import Event, RunFinished, RunStarted, Warned
 from runner.hosts.contract import Hosts
 from runner.inventory import Inventory
 from runner.modules.contract import Module, RunInfo
@@ -67,6 +68,7 @@ class Engine:
             templar=templar,
             redactor=redactor,
             chronicle=chronicle,
+            locks=Locks(hosts, run, plan.options.forks, plan.options.break_lock, self._warn),
             roster=Roster(plan, chronicle.state, templar, follow),
             crew=Crew(plan.options.forks, modules, templar, redactor),
             run=run,
@@ -98,6 +100,9 @@ class Engine:
         self._interrupted.set()
         for host in self._hosts.all_open():
             host.interrupt()
+
+    def _warn(self, message: str) -> None:
+        self._parts.chronicle.watch(Warned(message, at=self._clock()))
 
     def _plays(self) -> ExitCode:
         lost: frozenset[str] = frozenset()

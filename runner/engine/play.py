@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from runner.engine.context import Ask, Surroundings
 from runner.engine.crew import Crew
 from runner.engine.handlers import Handlers
 from runner.engine.lineup import facts_task, lined_up
+from runner.engine.locking import Locks
 from runner.engine.roster import Roster
 from runner.engine.step import Stage, Step
 from runner.engine.strategies import go_through
@@ -44,6 +46,7 @@ class Parts:
     chronicle: Chronicle
     crew: Crew
     roster: Roster
+    locks: Locks
     run: RunInfo
     interrupted: threading.Event
     clock: Callable[[], float]
@@ -65,10 +68,21 @@ class PlayRun:
         self.stopped = False
 
     def execute(self) -> None:
-        """Raises Interrupted, Unrecorded, and bugs."""
+        """Raises Interrupted, Unrecorded, Refused if a lock is held by others, and bugs."""
         hosts = self._standing(self._planned.hosts)
         if not hosts:
             return
+        with self._locked(hosts):
+            self._begun(hosts)
+
+    def _locked(self, hosts: tuple[str, ...]) -> AbstractContextManager[None]:
+        parts = self._parts
+        if self._play.lock is None or parts.plan.options.check:
+            return nullcontext()
+        known = self._variables(lambda: (hosts, hosts)).of(hosts[0])
+        return parts.locks.held(parts.templar.render_text(self._play.lock, known), hosts)
+
+    def _begun(self, hosts: tuple[str, ...]) -> None:
         path = self._play.path
         # Held for the batch that begins at once, and the end of a batch for what comes after it.
         self._hold(PlayStarted(path, self._play.name, hosts, at=self._parts.clock()))
@@ -156,15 +170,7 @@ class PlayRun:
         standing: Callable[[], tuple[tuple[str, ...], tuple[str, ...]]],
     ) -> Stage:
         parts = self._parts
-        variables = PlayVariables(
-            parts.plan,
-            self._planned,
-            state=parts.chronicle.state,
-            templar=parts.templar,
-            run=parts.run,
-            standing=standing,
-            inventory=lambda: parts.roster.seen_by(self._planned),
-        )
+        variables = self._variables(standing)
         around = Surroundings(
             hosts=parts.hosts,
             repositories=repositories,
@@ -187,6 +193,18 @@ class PlayRun:
             add_handlers=handlers.add,
             includes=parts.plan.includes,
             on_unreachable=self._play.on_unreachable,
+        )
+
+    def _variables(self, standing: Callable[[], tuple[tuple[str, ...], tuple[str, ...]]]) -> PlayVariables:
+        parts = self._parts
+        return PlayVariables(
+            parts.plan,
+            self._planned,
+            state=parts.chronicle.state,
+            templar=parts.templar,
+            run=parts.run,
+            standing=standing,
+            inventory=lambda: parts.roster.seen_by(self._planned),
         )
 
     def _is_too_much(self, lost: int, batch: int) -> bool:

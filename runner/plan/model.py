@@ -49,7 +49,8 @@ RESCUE_MAGIC: Final = frozenset({"ansible_failed_task", "ansible_failed_result"}
 
 @frozen
 class Options:
-    """What the command line says about a run. `yes` answers every `confirm`; `settle` says what becomes of tasks
+    """What the command line says about a run. `yes` answers every `confirm`; `break_lock` names
+    locks to take from whoever has them; `settle` says what becomes of tasks
     that were cut off in the middle, by path: "again" or "done"."""
 
     limit: str | None = None
@@ -62,6 +63,7 @@ class Options:
     diff: bool = False
     forks: int = 10
     yes: bool = False
+    break_lock: tuple[str, ...] = ()
     settle: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -204,6 +204,7 @@ class Play:
     on_unreachable: OnUnreachable = "drop"
     force_handlers: bool = False
     gathering: Gathering = field(default_factory=lambda: Gathering())
+    lock: str | None = None
     objectives: Objectives = field(default_factory=Objectives)
     repositories: Variables = field(default_factory=dict)
 

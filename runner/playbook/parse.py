@@ -106,6 +106,7 @@ class _Reading:
             on_unreachable=play.get("on_unreachable", "drop"),
             force_handlers=play.get("force_handlers", False),
             gathering=_gathering(play),
+            lock=play.get("lock"),
             objectives=Objectives(**{name: seconds(value) for name, value in play.get("objectives", {}).items()}),
             repositories=play.get("repositories", {}),
         )

@@ -53,9 +53,9 @@ def test_every_condition_of_a_list_must_hold(stage: Stage) -> None:
 
 
 def test_a_condition_that_is_neither_true_nor_false_fails(stage: Stage) -> None:
-    run = stage.run(one("- {name: t, command: ok, when: \"'text'\"}"))
+    run = stage.run(one("- {command: ok text, register: said}\n- {name: t, command: ok 2, when: said.stdout}"))
     assert run.status("t") is Status.FAILED
-    assert run.calls == []
+    assert run.cmds() == ["ok text"]
 
 
 def test_register_holds_the_result_for_later_tasks(stage: Stage) -> None:
