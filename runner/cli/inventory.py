@@ -16,7 +16,6 @@ from runner.cli.invocation import Invocation
 from runner.cli.keys import GivenKeys, given, keys_from
 from runner.cli.limits import limit_of
 from runner.cli.problems import text_of
-from runner.document import Cipher, Encrypted
 from runner.errors import InvalidInput, UsageError
 from runner.suggestions import did_you_mean
 
@@ -119,6 +118,8 @@ def _loaded(invocation: Invocation, sources: tuple[str, ...], playbook_dir: Path
             raise InvalidInput(problems)
     register_secrets([host.variables for host in found.hosts.values()], invocation.redactor)
     register_secrets([show.of_group(found, group) for group in found.groups], invocation.redactor)
+    for sealed in found.sealed:
+        click.echo(f"{sealed.file}: warning: it is encrypted and was not opened; its variables are not shown", err=True)
     for warning in found.warnings:
         click.echo(invocation.redactor.text(text_of(warning)), err=True)
     return found
@@ -149,13 +150,4 @@ def _text(data: object, output: str | None) -> str:
         from runner.document import dump
 
         return dump(data).rstrip("\n")
-    return json.dumps(_in_json(data), indent=4, sort_keys=True, ensure_ascii=False)
-
-
-def _in_json(value: object) -> object:
-    """Plain data with each encrypted value as a mapping that says so; Ansible's has the name it has there."""
-    if isinstance(value, Encrypted):
-        return {"__ansible_vault" if value.cipher is Cipher.ANSIBLE else "__age": value.ciphertext}
-    if isinstance(value, dict):
-        return {key: _in_json(item) for key, item in value.items()}
-    return [_in_json(item) for item in value] if isinstance(value, list) else value
+    return json.dumps(data, indent=4, sort_keys=True, ensure_ascii=False)

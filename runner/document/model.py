@@ -63,7 +63,8 @@ class Document:
 class Examined:
     """A document with every problem found; `document` is None if the text could not be read at all.
 
-    `sealed`: the file is encrypted as a whole and nobody gave a key, so that nothing is known of what it holds.
+    `sealed`: the file is encrypted as a whole and could not be opened, so that nothing is known of what it holds. There
+    is no problem then if nobody gave a key and none is needed.
     """
 
     document: Document | None

@@ -116,6 +116,7 @@ class PlayVariables:
         return found
 
     def _of_inventory(self, host: str) -> dict[str, Any]:
+        self._inventory.refuse_sealed(host)
         known = self._inventory.hosts.get(host)
         return dict(known.variables) if known else {}
 

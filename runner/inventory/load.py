@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from runner.document import Examined, cipher_of, content_of, decoded, examine_text
+from runner.document import Examined, cipher_of, content_of, decoded, examine_text, sealed_problem
 from runner.errors import InvalidInput, Location, Problem, Severity
 from runner.inventory.forms import Form, form_of, is_script
 from runner.inventory.hostlist import is_host_list, read_host_list
@@ -112,7 +112,10 @@ class _Reading:
         if isinstance(content, Problem):
             return [content]
         if cipher_of(content):
-            return self._yaml(self._keys.variables(path), origin)
+            examined = self._keys.variables(path)
+            if examined.sealed:
+                return list(examined.problems or (sealed_problem(file),))
+            return self._yaml(examined, origin)
         text = decoded(content, file)
         if isinstance(text, Problem):
             return [text]

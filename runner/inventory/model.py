@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 
-from runner.errors import Location, Problem
+from runner.errors import ExitCode, Location, Problem, TaskFailed
 from runner.frozen import frozen
 from runner.inventory.precedence import Written
-from runner.inventory.written import Source
+from runner.inventory.variable_files import Sealed
+from runner.inventory.written import ALL, Source
 
 
 @frozen
@@ -43,5 +44,20 @@ class Inventory:
     groups: Mapping[str, tuple[str, ...]]
     file: str
     warnings: tuple[Problem, ...] = ()
-    sealed: tuple[Problem, ...] = ()
+    sealed: tuple[Sealed, ...] = ()
     written: Written | None = field(default=None, repr=False, compare=False)
+
+    def sealed_for(self, hosts: Iterable[str]) -> tuple[Sealed, ...]:
+        """Those of `sealed` that have variables for one of these hosts."""
+        wanted = frozenset(hosts)
+        return tuple(one for one in self.sealed if self._concerns(one, wanted))
+
+    def refuse_sealed(self, host: str) -> None:
+        """Raise TaskFailed if a file with variables of this host could not be opened: it must not seem to have none."""
+        for problem in (problem for sealed in self.sealed_for((host,)) for problem in sealed.problems):
+            raise TaskFailed(f"{problem.location}: {problem.message}", hint=problem.hint, exit_code=ExitCode.INVALID)
+
+    def _concerns(self, sealed: Sealed, hosts: frozenset[str]) -> bool:
+        if sealed.kind == "host":
+            return sealed.owner in hosts
+        return bool(hosts) and (sealed.owner == ALL or not hosts.isdisjoint(self.groups.get(sealed.owner, ())))

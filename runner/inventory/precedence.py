@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from runner.errors import Problem
-from runner.inventory.variable_files import VariableFiles
+from runner.inventory.variable_files import Sealed, VariableFiles
 from runner.inventory.written import ALL, PRIORITY, Gathered, Layer
 
 
@@ -52,9 +52,9 @@ class Written:
         return layers
 
     @property
-    def sealed(self) -> tuple[Problem, ...]:
-        """A problem for each file of variables that nobody could open."""
-        return tuple(problem for files in self._beside for problem in files.sealed)
+    def sealed(self) -> tuple[Sealed, ...]:
+        """The files of variables that could not be opened."""
+        return tuple(sealed for files in self._beside for sealed in files.sealed)
 
     def in_files(self) -> Iterator[dict[str, object]]:
         """The variables of each group and host that lie in files, also of those that are only going to be added."""

@@ -20,17 +20,27 @@ _SUFFIXES: Final = ("", ".yml", ".yaml", ".json")
 
 
 @frozen
+class Sealed:
+    """A file of variables that could not be opened: the group or host it is for, and what is wrong, if anything."""
+
+    kind: str
+    owner: str
+    file: Path
+    problems: tuple[Problem, ...]
+
+
+@frozen
 class VariableFiles:
     """The variables that the files of one directory give to groups and to hosts.
 
-    `sealed` has a problem for each file that is encrypted as a whole and for which there is no key, `unused` a warning
-    for each that is for nobody.
+    `sealed` are those that are encrypted as a whole and could not be opened, `unused` has a warning for each that is
+    for nobody.
     """
 
     directory: Path
     groups: Mapping[str, Layer]
     hosts: Mapping[str, Layer]
-    sealed: tuple[Problem, ...] = ()
+    sealed: tuple[Sealed, ...] = ()
     unused: tuple[Problem, ...] = ()
 
 
@@ -54,7 +64,7 @@ def variable_files(
 class _Reading:
     def __init__(self, keys: Keys, shared: bool, grows: bool) -> None:
         self.problems: list[Problem] = []
-        self.sealed: list[Problem] = []
+        self.sealed: list[Sealed] = []
         self.unused: list[Problem] = []
         self._keys = keys
         self._shared = shared
@@ -69,12 +79,12 @@ class _Reading:
             mine = [name for name in (f"{owner}{suffix}" for suffix in _SUFFIXES) if name in names]
             if mine:
                 names.difference_update(mine)
-                found[owner] = self._layers(place, mine)
+                found[owner] = self._layers(place, mine, kind, owner)
         for name in sorted(names):
             self._nobody(place / name, name.removesuffix(_suffix_of(name)), set(known), kind)
         return found
 
-    def _layers(self, place: Path, names: list[str]) -> Layer:
+    def _layers(self, place: Path, names: list[str], kind: str, owner: str) -> Layer:
         """The variables of one owner; of several files or directories only the first counts, as in Ansible."""
         for other in names[1:]:
             message = f"this is not read, because {place / names[0]} is there"
@@ -84,12 +94,15 @@ class _Reading:
             )
         found: Layer = {}
         for file in _files(place / names[0]):
-            found.update(self._variables(file))
+            found.update(self._variables(file, kind, owner))
         return found
 
-    def _variables(self, file: Path) -> Layer:
+    def _variables(self, file: Path, kind: str, owner: str) -> Layer:
         examined = self._keys.variables(file, allow_empty=True)
-        (self.sealed if examined.sealed else self.problems).extend(examined.problems)
+        if examined.sealed:
+            self.sealed.append(Sealed(kind, owner, file, examined.problems))
+            return {}
+        self.problems.extend(examined.problems)
         document = examined.document
         if document is None or document.data is None:
             return {}

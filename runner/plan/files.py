@@ -33,7 +33,7 @@ class VariableFiles:
     def of(self, facts: PlayFacts) -> FileVariables:
         """The variables of a play's `vars_files`, the later files winning."""
         values = {}
-        complete = not facts.world.inventory.sealed
+        complete = not facts.world.inventory.sealed_for(facts.hosts)
         for index, name in enumerate(facts.play.vars_files):
             paths = self._paths(name, facts)
             complete = complete and paths is not None and len(paths) == 1
@@ -75,8 +75,7 @@ class VariableFiles:
         examined = keys.variables(path)
         if examined.sealed:
             self._sealed.add(path)
-        if keys.required or not examined.sealed:
-            self.problems.extend(examined.problems)
+        self.problems.extend(examined.problems)
         document = examined.document
         if document is None:
             return None

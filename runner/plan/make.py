@@ -140,7 +140,7 @@ class _Making:
         register_secrets((document.data, self._options.extra_vars), self._templar.redactor)
         self._problems += value_syntax_problems(dict(self._options.extra_vars), None, self._templar)
         facts, found = self._unfolded(document, without_environment)
-        self._check_inventories()
+        self._check_inventories(frozenset().union(*(one.hosts for one in facts)))
         self._steps = [step for steps in found for step in steps]
         for one, steps_of_play in zip(facts, found, strict=True):
             checked = checked_play(one, steps_of_play)
@@ -153,15 +153,16 @@ class _Making:
             tags = known_tags(self._playbook, self._steps) if self._unfolding.is_complete else None
             self._problems += option_problems(self._playbook, self._planned, self._inventory, self._options, tags)
 
-    def _check_inventories(self) -> None:
+    def _check_inventories(self, worked_on: frozenset[str]) -> None:
         """Note what is wrong with variables of the inventory, and which of them are secret."""
         self._problems += self._beside.problems
         for inventory in self._beside.all:
             register_secrets([host.variables for host in inventory.hosts.values()], self._templar.redactor)
             register_secrets(list(inventory.written.in_files()) if inventory.written else [], self._templar.redactor)
-            if self._templar.keys.required:
-                self._problems += inventory.sealed
-            self._problems += inventory_syntax_problems(inventory, self._templar)
+            # A host that is added while it runs may be in any group.
+            needed = inventory.sealed if self._growth else inventory.sealed_for(worked_on)
+            self._problems += (one for sealed in needed for one in sealed.problems)
+            self._problems += inventory_syntax_problems(inventory, self._templar, worked_on)
 
     def _unfolded(self, document: Document, without_environment: Severity) -> tuple[list[PlayFacts], list[list[Step]]]:
         """What is known of each play, and its tasks with all that includes lead to.

@@ -8,6 +8,7 @@ from runner.errors import Location, Problem
 from runner.inventory import Inventory
 from runner.plan.texts import Text, texts_of_keywords, texts_of_step
 from runner.plan.tree import Level, Step
+from runner.rules import Rule
 from runner.template import Templar, TemplateError, is_template
 
 
@@ -26,14 +27,19 @@ def syntax_problems(play: Sequence[Level], steps: Sequence[Step], templar: Templ
                 yield from value_syntax_problems(value, placed.places[name], templar)
 
 
-def inventory_syntax_problems(inventory: Inventory, templar: Templar) -> Iterator[Problem]:
-    """What is wrong with the templates of inventory variables."""
+def inventory_syntax_problems(inventory: Inventory, templar: Templar, worked_on: frozenset[str]) -> Iterator[Problem]:
+    """What is wrong with the templates of inventory variables.
+
+    What is encrypted has to be readable for the hosts that are `worked_on`; that of others may be for others.
+    """
     done: set[int] = set()
-    for host in inventory.hosts.values():
+    for host in sorted(inventory.hosts.values(), key=lambda host: host.name not in worked_on):
         for name, value in host.variables.items():
             if id(value) not in done and is_template(value):
                 done.add(id(value))
-                yield from value_syntax_problems(value, host.at(name), templar)
+                found = value_syntax_problems(value, host.at(name), templar)
+                is_needed = host.name in worked_on
+                yield from (problem for problem in found if is_needed or problem.rule is not Rule.ENCRYPTED)
 
 
 def value_syntax_problems(value: object, place: Location | None, templar: Templar) -> Iterator[Problem]:

@@ -124,14 +124,12 @@ class Library:
         return self._again(key)
 
     def variables(self, path: FilePath) -> Document | None:
-        """A file of variables, which may be encrypted: without its key it is empty, and `has_sealed` set."""
+        """A file of variables, which may be encrypted: if it cannot be opened it is empty, and `has_sealed` set."""
         key = (path, variables_structure)
         if key not in self._read:
             keys = self._templar.keys
             examined = keys.variables(path, allow_empty=True)
-            if examined.sealed and not keys.required:
-                examined = Examined(None, ())
-                self.has_sealed = True
+            self.has_sealed = self.has_sealed or examined.sealed
             self._keep(key, examined)
         return self._again(key)
 

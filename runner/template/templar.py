@@ -182,19 +182,21 @@ class Templar:
         return self._noted(text, self._rendering.variable(text, scope))
 
     def _opened(self, value: Encrypted) -> str:
+        """What an encrypted value says. TemplateError, which tells the place, if it cannot be read."""
         try:
             return self.keys.value(value)
         except CannotOpen as error:
-            place = error.place
-            raise TemplateError(
-                error.message, where=str(place or ""), hint=error.hint, rule=Rule.ENCRYPTED, place=place
-            ) from None
+            message = f"{value.place}: {error.message}"
+            raise TemplateError(message, hint=error.hint, rule=Rule.ENCRYPTED) from None
 
     def _is_open(self, value: Encrypted) -> bool:
         """Whether its content is known now. TemplateError if there is no key that must be there, or it does not fit."""
         if self.keys.may_stay_closed(value.cipher):
             return False
-        self._opened(value)
+        try:
+            self.keys.value(value)
+        except CannotOpen as error:
+            raise TemplateError(error.message, hint=error.hint, rule=Rule.ENCRYPTED, place=error.place) from None
         return True
 
     def _noted(self, text: str, value: object) -> object:

@@ -144,7 +144,7 @@ class Keys:
     def examine(self, path: Path, shown_as: str | None = None, *, allow_empty: bool = False) -> Examined:
         """As `document.examine`, with a file opened that is encrypted as a whole.
 
-        Without a key it is `sealed`; whether that is a problem is for the caller to say (see `required`).
+        If it cannot be opened it is `sealed`.
         """
         file = shown_as or str(path)
         content = content_of(path, file)
@@ -154,12 +154,12 @@ class Keys:
         if cipher is None:
             return examine_content(content, file, allow_empty=allow_empty)
         if not self.fit(cipher):
-            return Examined(None, (sealed_problem(file),), sealed=True)
+            return Examined(None, (sealed_problem(file),) if self.required else (), sealed=True)
         try:
             opened = self.content(content, cipher)
         except CannotOpen as error:
             problem = Problem(error.message, Location(file, 1, 1), error.hint, rule=Rule.ENCRYPTED)
-            return Examined(None, (problem,))
+            return Examined(None, (problem,), sealed=True)
         examined = examine_content(opened, file, allow_empty=allow_empty)
         document = replace(examined.document, is_secret=True) if examined.document else None
         return replace(examined, document=document)

@@ -15,7 +15,7 @@ from runner.engine import Done, Engine
 from runner.engine.confirming import refuse_without_answers
 from runner.engine.context import nobody_to_ask
 from runner.engine.prompting import prompted
-from runner.errors import ExitCode, InvalidInput
+from runner.errors import ExitCode
 from runner.events import Event, RunStarted, Warned
 from runner.frozen import frozen
 from runner.hosts.local import open_local
@@ -121,8 +121,7 @@ def carry_out(
 @contextmanager
 def repository_alone(name: str, inventory: Inventory, extra: Mapping[str, object], keys: Keys) -> Iterator[Repository]:
     """A repository of the inventory, opened outside any run. What the inventory says for all hosts counts."""
-    if inventory.sealed:
-        raise InvalidInput(inventory.sealed)
+    inventory.refuse_sealed(LOCALHOST)
     redactor = keys.redactor
     templar = Templar([Path()], redactor, keys)
     variables = {**inventory.hosts[LOCALHOST].variables, **extra}

@@ -105,6 +105,7 @@ class InventoryHosts:
         known = self._inventory.hosts.get(name)
         if known is None:
             raise TaskFailed(f"the inventory has no host {name}", hint="add it to the inventory given with -i")
+        self._inventory.refuse_sealed(name)
         return known
 
     def _connection(self, host: InventoryHost) -> Connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pyrage
@@ -242,15 +241,41 @@ def test_encrypted_files_without_a_key_are_told_before_anything_is_done(vaulted:
     assert "'whole.yml': the file: no vault password that was given opens this" in wrong.err
 
 
-def test_the_inventory_shows_encrypted_values_as_they_are_written(vaulted: Program) -> None:
-    vaulted.write("inventory.yml", "all: {hosts: {h1: {}}}\n")
-    vaulted.write("host_vars/h1.yml", (VAULTED / "values.yml").read_text())
-    ended = vaulted("inventory", "--host", "h1", "-i", "inventory.yml", "--vault-password-file", "one")
+def test_what_is_encrypted_for_hosts_that_are_not_worked_on_may_stay_closed(vaulted: Program) -> None:
+    """Who works on staging need not have production's key."""
+    vaulted.write(
+        "inventory.yml",
+        "all:\n  vars: {ansible_connection: local}\n  children:\n"
+        "    staging: {hosts: {s1: {}, s2: {}}}\n    production: {hosts: {p1: {}}}\n",
+    )
+    vaulted.write("group_vars/production/whole.yml", (VAULTED / "whole_dev.yml").read_text())
+    vaulted.write("group_vars/production/values.yml", (VAULTED / "values.yml").read_text())
+    vaulted.write("host_vars/s1.yml", (VAULTED / "whole.yml").read_text())
+    vaulted.write("play.yml", "- hosts: staging\n  tasks: [debug: {msg: 'it is {{ whole_password | default(1) }}'}]\n")
+    ended = vaulted("run", "play.yml", "--vault-password-file", "one")
     assert ended.code == 0, ended.everything
-    shown = json.loads(ended.out)
-    assert shown["db_password"]["__ansible_vault"].startswith("$ANSIBLE_VAULT;1.1;AES256\n")
-    assert shown["nested"]["users"][0]["name"] == "app"
-    assert SECRET not in ended.everything
+    assert vaulted("run", "play.yml", "--limit", "s2").code == 0
+    refused = vaulted("run", "play.yml")
+    assert refused.code == 6
+    assert "host_vars/s1.yml:1:1: the file is encrypted, and no key was given" in refused.err
+    assert "production" not in refused.err
+    vaulted.write("play.yml", "- hosts: s1\n  tasks: [debug: {var: hostvars.p1.whole_dev}]\n")
+    other = vaulted("run", "play.yml", "--vault-password-file", "one")
+    assert other.code == 2
+    assert "group_vars/production/whole.yml:1:1: no vault password that was given opens this" in other.everything
+    vaulted.write("play.yml", "- hosts: s1\n  tasks: [{command: echo x, delegate_to: p1}]\n")
+    assert (
+        "group_vars/production/whole.yml:1:1" in vaulted("run", "play.yml", "--vault-password-file", "one").everything
+    )
+    vaulted.write("play.yml", "- hosts: all\n  tasks: [debug: {msg: x}]\n")
+    wrong = vaulted("run", "play.yml", "--vault-password-file", "one")
+    assert wrong.code == 6
+    assert (
+        "group_vars/production/whole.yml:1:1: no vault password that was given opens this of the id 'dev'" in wrong.err
+    )
+    assert "group_vars/production/values.yml:10:12: 'api_token': no vault password that was given" in wrong.err
+    listed = vaulted("inventory", "--list", "-i", "inventory.yml")
+    assert "host_vars/s1.yml: warning: it is encrypted and was not opened" in listed.err
 
 
 def test_hostvars_can_be_shown_whole(vaulted: Program) -> None:
