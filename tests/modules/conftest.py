@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from pyrage import x25519
 
 from runner.hosts.local import open_local
 from runner.modules.contract import RunInfo
 from runner.secret import Redactor
 from runner.template import Templar
+from runner.vault import IdentityFiles, Keys
+from runner.vault.age import seal
 from tests.modules.bed import At, Bench
 from tests.modules.standins import StandIns
 from tests.support.namespaces import bind, private
@@ -35,6 +38,21 @@ def controller(tmp_path: Path) -> Path:
     (directory / "files").mkdir(parents=True)
     (directory / "templates").mkdir()
     return directory
+
+
+@pytest.fixture
+def encrypt(bench: Bench, tmp_path: Path) -> Callable[[Path], None]:
+    """Encrypts a file as a whole; the bench has the key."""
+    identity = x25519.Identity.generate()
+    key = tmp_path / "key"
+    key.write_text(f"{identity}\n")
+    key.chmod(0o600)
+    bench.at.templar.keys = Keys(Redactor(), identities=IdentityFiles([key]))
+
+    def encrypt(path: Path) -> None:
+        path.write_text(seal(path.read_bytes(), [str(identity.to_public())]))
+
+    return encrypt
 
 
 @pytest.fixture(scope="session")

@@ -70,6 +70,16 @@ def test_a_script_that_is_not_there_is_an_error_in_check_mode_too(bench: Bench) 
         bench.preview("script", cmd="nowhere x")
 
 
+def test_an_encrypted_script_is_run_decrypted(
+    bench: Bench, controller: Path, write: Callable[[str, str], None], encrypt: Callable[[Path], None]
+) -> None:
+    write("s", "echo opened\n")
+    encrypt(controller / "files" / "s")
+    assert bench.apply("script", cmd="s").data["stdout"] == "opened\n"
+    with pytest.raises(TaskFailed, match="ended with status"):
+        bench.apply("script", cmd="s", decrypt=False)
+
+
 def test_a_quote_that_is_not_closed_is_an_error(bench: Bench) -> None:
     with pytest.raises(TaskFailed, match="cannot be split into words"):
         bench.preview("script", cmd="s 'x")

@@ -203,6 +203,17 @@ def test_it_is_needless_where_what_it_creates_is(bench: Bench, target: Path, pac
     assert not done.changed and list(target.iterdir()) == []
 
 
+def test_an_encrypted_archive_is_unpacked_decrypted(
+    bench: Bench, target: Path, tree: Path, pack: Callable[[str], Path], encrypt: Callable[[Path], None]
+) -> None:
+    path = pack("tar.gz")
+    encrypt(path)
+    bench.settle("unarchive", src=str(path), dest=str(target))
+    assert same(tree, target)
+    with pytest.raises(TaskFailed, match="is no archive"):
+        bench.apply("unarchive", src=str(path), dest=str(target), decrypt=False)
+
+
 def test_a_zip_that_marks_its_names_as_utf_8_is_unpacked(bench: Bench, target: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         archive.writestr("\u00fc/\u00e4 [b]*", "x")
@@ -344,5 +355,5 @@ def test_a_program_that_is_missing_is_named(
 
 
 def test_what_excludes_each_other_is_refused_before_anything_runs() -> None:
-    for more in ({"include": ["a"], "exclude": ["b"]}, {"copy": False, "remote_src": True}, {"decrypt": True}):
+    for more in ({"include": ["a"], "exclude": ["b"]}, {"copy": False, "remote_src": True}, {"io_buffer_size": 1}):
         assert argument_problems("unarchive", {"src": "a", "dest": "/b", **more}, rendered=True)

@@ -30,24 +30,22 @@ KINDS: Final[dict[bytes, Kind]] = {
 }
 
 
-def format_of(path: Path) -> Format:
-    """The format of a file of the controller."""
-    try:
-        with path.open("rb") as source:
-            return formats.of(source.read(formats.HEAD))
-    except OSError as error:
-        raise TaskFailed(f"cannot read {path} on the controller: {error.strerror}") from error
+def format_of(source: BinaryIO) -> Format:
+    """The format of an opened archive."""
+    head = source.read(formats.HEAD)
+    source.seek(0)
+    return formats.of(head)
 
 
-def members(path: Path, one: Format) -> list[Member] | None:
+def members(source: BinaryIO, one: Format, path: Path) -> list[Member] | None:
     """What is in it; None for a format Python cannot read, TaskFailed for a broken archive."""
     try:
         if one.is_zip:
-            with zipfile.ZipFile(path) as archive:
+            with zipfile.ZipFile(source) as archive:
                 return zip_members(archive)
         if one.name == "zst":
             return None
-        with tarfile.open(path, "r:*") as archive:
+        with tarfile.open(fileobj=source, mode="r:*") as archive:
             return list(_of_tar(archive))
     except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, zlib.error) as error:
         raise TaskFailed(f"{path} is no archive that can be read: {error}") from error

@@ -21,6 +21,7 @@ from runner.modules.system.attributes import Attributes
 from runner.modules.system.describing import described
 from runner.modules.system.paths import absolute, is_directory
 from runner.modules.system.planning import NotThereYet, unknown
+from runner.modules.system.sources import opened
 
 STRIP: Final = re.compile(r"--strip-components=(\d+)")
 
@@ -37,6 +38,7 @@ class UnarchiveArgs:
     extra_opts: tuple[str, ...] = ()
     keep_newer: bool = False
     list_files: bool = False
+    decrypt: bool = True
     mode: str | None = None
     owner: str | None = None
     group: str | None = None
@@ -99,7 +101,7 @@ class Unarchive:
             compared = _compared(at.host, args, dest, known.members, known.format, args.strip)
             if not compared.needed:
                 return Outcome(False, _result(at.host, args, dest, known, compared))
-        with _brought(at, Path(known.path)) as path:
+        with _brought(at, args, Path(known.path)) as path:
             members = known.members if known.members is not None else remote.members(at.host, path, known.format)
             return _unpack(at.host, args, dest, _Archive(path, known.format, members))
 
@@ -137,16 +139,17 @@ def _on_host(reader: Reader, args: UnarchiveArgs) -> _Archive:
 
 def _on_controller(at: Reading, args: UnarchiveArgs) -> _Archive:
     path = at.find("files", args.src)
-    one = local.format_of(path)
-    return _Archive(str(path), one, local.members(path, one))
+    with opened(at, path, decrypt=args.decrypt) as source:
+        one = local.format_of(source)
+        return _Archive(str(path), one, local.members(source, one, path))
 
 
 @contextmanager
-def _brought(at: Acting, path: Path) -> Iterator[str]:
+def _brought(at: Acting, args: UnarchiveArgs, path: Path) -> Iterator[str]:
     """The archive on the host, as long as it is needed."""
     with at.host.private_directory() as directory:
         there = f"{directory}/archive"
-        with path.open("rb") as source:
+        with opened(at, path, decrypt=args.decrypt) as source:
             at.host.put(source, there)
         yield there
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from typing import ClassVar, Final
 
@@ -10,6 +9,7 @@ from runner.frozen import frozen
 from runner.hosts.contract import Script as ShellText
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.system.execution import Execution, words
+from runner.modules.system.sources import opened
 
 # The shell runs what has no first line that names an interpreter; `exec` might refuse it.
 RUN: Final = '"$@"'
@@ -22,6 +22,7 @@ class ScriptArgs:
     chdir: str | None = None
     creates: str | None = None
     removes: str | None = None
+    decrypt: bool = True
 
 
 class Script:
@@ -40,7 +41,8 @@ class Script:
             return guard.run(at.host)
         with at.host.private_directory() as directory:
             program = f"{directory}/{path.name}"
-            at.host.put(io.BytesIO(at.content(path)), program, mode=0o700)
+            with opened(at, path, decrypt=args.decrypt) as source:
+                at.host.put(source, program, mode=0o700)
             through = words(args.executable) if args.executable is not None else ()
             return replace(guard, what=ShellText(RUN, (*through, program, *rest), cwd=args.chdir)).run(at.host)
 

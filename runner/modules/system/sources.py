@@ -8,11 +8,12 @@ import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from runner.errors import TaskFailed
 from runner.frozen import frozen
 from runner.hosts.contract import Host, Reader
+from runner.modules.contract import Reading
 from runner.modules.system.describing import LARGEST_DIFF
 from runner.modules.system.paths import act, ask, digests, is_directory
 from runner.modules.system.planning import NotThereYet
@@ -209,3 +210,13 @@ def _digest(path: Path) -> str:
         while block := source.read(BLOCK):
             taken.update(block)
     return taken.hexdigest()
+
+
+def opened(at: Reading, path: Path, *, decrypt: bool) -> BinaryIO:
+    """The bytes of a file on the controller, of one that is encrypted as a whole those it was made of."""
+    if decrypt and at.is_encrypted(path):
+        return io.BytesIO(at.content(path))
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise TaskFailed(f"cannot read {path} on the controller: {error.strerror}") from error
