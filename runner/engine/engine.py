@@ -33,7 +33,7 @@ class Engine:
 
     `publish` is called from several threads; it returns when the event is durable, and if it raises, what
     the event announces does not happen. `done` is what an earlier, broken run of the same plan got done.
-    `follow` is handed the inventory whenever a task has added to it.
+    `follow` is handed the inventory as each play sees it, and whenever a task has added to it.
     """
 
     def __init__(
@@ -108,6 +108,7 @@ class Engine:
         lost: frozenset[str] = frozenset()
         try:
             for planned in self._plan.plays:
+                self._parts.roster.enter(planned)
                 play = PlayRun(self._parts, planned, lost)
                 play.execute()
                 lost = play.lost

@@ -204,7 +204,7 @@ class PlayRun:
             templar=parts.templar,
             run=parts.run,
             standing=standing,
-            inventory=lambda: parts.roster.seen_by(self._planned),
+            inventory=parts.roster.seen,
         )
 
     def _is_too_much(self, lost: int, batch: int) -> bool:

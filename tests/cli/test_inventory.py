@@ -131,6 +131,15 @@ def test_an_imported_playbook_has_the_variables_beside_itself_and_not_those_of_t
     assert "below/group_vars/all.yml:1:1" in sentraplay("validate", "p.yml").err
 
 
+def test_an_imported_playbook_reaches_hosts_as_the_variables_beside_it_say(sentraplay: Program) -> None:
+    sentraplay.write("hosts", "[web]\nweb1 ansible_host=127.0.0.1 ansible_port=1 connect_timeout=1\n")
+    sentraplay.write("below/group_vars/web.yml", "ansible_connection: local\n")
+    sentraplay.write("below/p.yml", "- hosts: web\n  tasks: [{command: 'true'}]\n")
+    sentraplay.write("p.yml", "- import_playbook: below/p.yml\n")
+    ended = sentraplay("run", "p.yml", "-i", "hosts")
+    assert ended.code == 0, ended.everything
+
+
 GROWING = """
 - hosts: localhost
   tasks:
