@@ -26,7 +26,7 @@ def make_transport(sock: Any, disabled_algorithms: Mapping[str, list[str]] | Non
     `gss` is what paramiko 4 says of GSS-API, and 5 does not any more.
     """
     if isinstance(sock, socket.socket):
-        sock = _BufferedSocket(sock)
+        sock = BufferedSocket(sock)
     transport = FastTransport(sock, disabled_algorithms=disabled_algorithms, **gss)
     # Paramiko looks ten times a second whether it was told to end; here its socket is shut down then.
     sock.settimeout(_IDLE_CHECK)
@@ -41,7 +41,7 @@ def _first(preferred: Sequence[str], offered: Sequence[str]) -> tuple[str, ...]:
     return known + tuple(name for name in offered if name not in known)
 
 
-class _BufferedSocket(socket.socket):
+class BufferedSocket(socket.socket):
     """Takes over a socket, and asks the system once for all that has arrived.
 
     Paramiko asks for each packet twice, and gives other threads a turn each time: whoever waits for the end of a
