@@ -83,12 +83,13 @@ def _of_files(facts: PlayFacts, read: frozenset[str]) -> Iterator[Problem]:
 def _texts(found: Found) -> Iterator[str]:
     """Every text that may read a variable."""
     directories: dict[FilePath, None] = {}
+    for world in {id(facts.world): facts.world for facts, _ in found}.values():
+        yield from _templates(world.document.data)
+        yield from _templates(world.options.extra_vars)
+        for host in world.inventory.hosts.values():
+            yield from _templates(host.variables)
     for facts, steps in found:
-        yield from _templates(facts.world.document.data)
         yield from _templates([value for value, _ in facts.files.values.values()])
-        yield from _templates(facts.world.options.extra_vars)
-        for host in facts.hosts:
-            yield from _templates(facts.world.inventory.hosts[host].variables)
         directories[facts.play.directory] = None
         for step in steps:
             levels = (text for level in step.around for text in texts_of_keywords(level))
