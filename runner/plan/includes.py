@@ -82,7 +82,9 @@ class Unfolding:
     def _taken(self, args: Mapping[str, str], step: Step) -> Taken | None:
         """What is there under the names that an include gives; None, and a problem, if there is nothing."""
         is_role = step.task.module == "include_role"
-        name = args["name" if is_role else "file"]
+        name = args.get("name" if is_role else "file")
+        if name is None:
+            return None  # What was given is no name, which is told with the arguments.
         candidates = step.search.role(name) if is_role else step.search.tasks(name)
         path = first_directory(candidates) if is_role else first_file(candidates)
         if path is not None:
@@ -102,6 +104,8 @@ def _wanted(step: Step, facts: PlayFacts) -> Iterator[tuple[tuple[str, str], ...
             yield tuple(named.items())
         return
     if not facts.hosts:
+        if facts.world.has_inventory and not facts.world.growth:
+            return  # Nobody takes anything in; that there are no hosts is told with the play.
         raise Undecided
     for host in facts.hosts:
         if verdict(step, host, facts) is not False:

@@ -23,7 +23,6 @@ _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _BY_A_NAME_THAT_IS_A_VALUE: Final = re.compile(
     r"\bvars\s*\[|\b(?:lookup|query|q)\(\s*['\"]vars['\"]\s*,(?!\s*['\"]\w+['\"]\s*[,)])|\bhostvars\s*\[[^\]]*\]\s*\[\s*[^'\"\s]"
 )
-_BRINGS_READERS: Final = frozenset({"include_tasks", "include_role", "include_vars"})
 _LARGEST: Final = 1 << 20
 
 
@@ -90,6 +89,8 @@ def _texts(found: Found) -> Iterator[str]:
             yield from _templates(host.variables)
     for facts, steps in found:
         yield from _templates([value for value, _ in facts.files.values.values()])
+        taken_in = {id(step.document): step.document for step in steps if step.document is not facts.world.document}
+        yield from _templates([document.data for document in taken_in.values()])
         directories[facts.play.directory] = None
         for step in steps:
             levels = (text for level in step.around for text in texts_of_keywords(level))
@@ -132,7 +133,7 @@ def _rendered_files(step: Step) -> Iterator[FilePath]:
 
 def _is_decided(step: Step) -> bool:
     """Whether it is known what a task reads: no tasks or templates that only the run finds."""
-    return step.task.module not in _BRINGS_READERS and not any(map(is_template, _file_arguments(step)))
+    return step.task.module != "include_vars" and not any(map(is_template, _file_arguments(step)))
 
 
 def _is_for_others(name: str) -> bool:

@@ -325,3 +325,13 @@ def test_each_host_renders_its_own_template_file(bench: Bench) -> None:
     bench.write("templates/db2.j2", "{{ gone }}")
     text = tasks("{template: {src: '{{ inventory_hostname }}.j2', dest: /x}}")
     assert bench.problems(text) == ["1:1 'gone' is undefined"]
+
+
+def test_an_unknown_host_is_told_although_only_the_run_knows_what_is_included(bench: Bench) -> None:
+    text = tasks("{include_tasks: '{{ inventory_hostname }}.yml'}", hosts="dbx")
+    (problem,) = bench.found(text)
+    assert problem.message.startswith("there is no host or group 'dbx'")
+
+
+def test_an_include_that_names_nothing_is_told_and_no_more(bench: Bench) -> None:
+    assert bench.problems(tasks("{include_role: {tasks_from: x}}")) == ["3:8 the argument 'name' is missing"]

@@ -39,6 +39,7 @@ LEGAL_IN_ANSIBLE: Final = frozenset(
 
 PARTS: Final[Mapping[str, tuple[tuple[str, Literal["task", "handler"]], ...]]] = {
     "imports.yml": (("tasks/common.yml", "task"),),
+    "includes.yml": (("tasks/prepare_files.yml", "task"), ("tasks/prepare_database.yml", "task")),
     "roles_used.yml": (
         ("roles/common/tasks/main.yml", "task"),
         ("roles/web/tasks/main.yml", "task"),

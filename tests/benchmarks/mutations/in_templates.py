@@ -207,11 +207,22 @@ def _templates(source: Source) -> Iterator[yaml.ScalarNode]:
 
 def _certain_templates(source: Source, play: Entry | None = None) -> Iterator[yaml.ScalarNode]:
     """Templates in the arguments of tasks that no condition keeps from being carried out."""
+    made = {one.value for entry in source.tasks for one in _groups_made_by(entry)}
     for entry in source.tasks:
+        hosts = entry.outer[0].get("hosts")
+        if hosts and hosts.scalar in made:
+            continue  # Only the run knows what its hosts know.
         free = not any(level.get("when") for level in (*entry.outer, entry))
         if free and (play is None or entry.outer[0] is play):
             for pair in entry.arguments:
                 yield from (one for one in scalars(pair.value) if "{{" in one.value and not _GUARD.search(one.value))
+
+
+def _groups_made_by(entry: Entry) -> Iterator[yaml.ScalarNode]:
+    if entry.module and entry.module.key == "add_host":
+        for pair in entry.arguments:
+            if pair.key == "groups":
+                yield from scalars(pair.value)
 
 
 def _conditions(source: Source) -> Iterator[yaml.ScalarNode]:

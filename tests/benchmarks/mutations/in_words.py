@@ -15,7 +15,6 @@ _KINDS: Final[tuple[Kind, ...]] = ("play", "block", "task", "handler")
 _KEYWORDS: Final = frozenset().union(*(keyword_schema(kind)["properties"] for kind in _KINDS))
 
 _WORDS: Final = _KEYWORDS | module_names()
-_TAKES_ANY_NAME: Final = frozenset({"set_fact"})
 
 
 def _misspelt(*kinds: Kind) -> Breaking:
@@ -60,7 +59,7 @@ def arguments_beside_the_module(source: Source) -> Iterator[Change]:
         if not module or not isinstance(module.value, yaml.MappingNode) or module.value.flow_style:
             continue
         names = [pair.key for pair in entry.arguments]
-        if module.key in _TAKES_ANY_NAME or _WORDS & set(names) or not source.is_first_on_line(module.start):
+        if _takes_any_name(module.key) or _WORDS & set(names) or not source.is_first_on_line(module.start):
             continue
         start, end = source.line_start(module.value_start), source.line_start(module.value_end)
         deeper = module.value.start_mark.column - (module.start - source.line_start(module.start))
@@ -128,9 +127,15 @@ def _arguments(source: Source) -> Iterator[tuple[Entry, Pair, Mapping[str, dict[
     """Every argument of every module that has names for its arguments, with the module's schema."""
     for entry in source.tasks:
         module = entry.module
-        if module and module.key not in _TAKES_ANY_NAME:
+        if module and not _takes_any_name(module.key):
             for pair in entry.arguments:
                 yield entry, pair, module_schema(module.key)
+
+
+def _takes_any_name(module: str) -> bool:
+    return module_schema(module).get("additionalProperties") is not False or "patternProperties" in module_schema(
+        module
+    )
 
 
 def _line_before(source: Source, pair: Pair, line: str) -> str:
