@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -78,7 +79,7 @@ def repositories(facts: PlayFacts, host: str) -> dict[str, Any]:
 
 
 def reference_problems(seen: Seen, facts: PlayFacts) -> Iterator[Problem]:
-    """What a task names that is not there."""
+    """What a task names that is not there, or is no name of anything."""
     step = seen.step
     delegate = seen.keywords.get("delegate_to")
     if isinstance(delegate, str) and not is_template(delegate):
@@ -89,6 +90,8 @@ def reference_problems(seen: Seen, facts: PlayFacts) -> Iterator[Problem]:
             yield from _host_problem(value, place, facts)
         if schema.get("x-repository"):
             yield from _repository_problem(value, place, seen, facts)
+        if schema.get("x-regexp"):
+            yield from _regexp_problem(value, place)
         if (kind := schema.get("x-file")) and not _is_on_the_host(seen.args):
             name = _program(value) if schema.get("x-command-line") else value
             keys = facts.world.templar.keys if seen.args.get("decrypt", True) is True else None
@@ -117,6 +120,14 @@ def _repository_problem(name: str, place: Location, seen: Seen, facts: PlayFacts
             hint = did_you_mean(name, known, otherwise)
             yield Problem(f"there is no repository '{name}'", place, hint, rule=Rule.UNKNOWN_REPOSITORY)
             return
+
+
+def _regexp_problem(pattern: str, place: Location) -> Iterator[Problem]:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        hint = "it is Python's syntax; in YAML put it in single quotes, so that no backslash is lost"
+        yield Problem(f"'{pattern}' is not a regular expression: {error}", place, hint, rule=Rule.WRONG_VALUE)
 
 
 def _is_on_the_host(args: Mapping[str, object]) -> bool:

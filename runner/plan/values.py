@@ -198,7 +198,19 @@ def _template_at(written: object, path: Path) -> str:
 
 def _takes_any_text(schema: Mapping[str, Any]) -> bool:
     """Whether any text at all is right for a described argument, so that rendering it would tell nothing."""
-    limits = ("pattern", "enum", "const", "maxLength", "anyOf", "oneOf", "allOf", "x-host", "x-repository", "x-file")
+    limits = (
+        "pattern",
+        "enum",
+        "const",
+        "maxLength",
+        "anyOf",
+        "oneOf",
+        "allOf",
+        "x-host",
+        "x-repository",
+        "x-file",
+        "x-regexp",
+    )
     return "string" in schema.get("type", "string") and not any(key in schema for key in limits)
 
 
