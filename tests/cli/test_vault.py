@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -196,6 +198,18 @@ def test_what_ansible_vault_encrypted_is_viewed_and_rekeyed_to_age(owner: Owner)
     assert "!vault" not in owner.text("values.yml")
     assert ok(owner("vault", "view", "values.yml")).out == before
     assert "whole_port: 54321" in ok(owner("vault", "view", "whole.yml")).out
+
+
+@pytest.mark.skipif(shutil.which("age") is None, reason="the program age is not installed")
+def test_age_itself_reads_our_files_and_we_read_its(owner: Owner) -> None:
+    age = ("age", "-R", ".age-recipients", "-a", "-o", "theirs.yml")
+    subprocess.run(age, input=f"a: {SECRET}\n", text=True, cwd=owner.directory, check=True, timeout=30)
+    assert ok(owner("vault", "view", "theirs.yml")).out == f"a: {SECRET}\n"
+    owner.write("ours.yml", f"a: {SECRET}\n")
+    ok(owner("vault", "encrypt", "ours.yml"))
+    read = ("age", "-d", "-i", "key", "ours.yml")
+    done = subprocess.run(read, capture_output=True, text=True, cwd=owner.directory, check=True, timeout=30)
+    assert done.stdout == f"a: {SECRET}\n"
 
 
 def test_without_a_key_or_with_the_wrong_one_it_is_told(owner: Owner) -> None:

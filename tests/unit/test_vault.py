@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from runner.document import Encrypted, load_text
+from runner.document import Cipher, Encrypted, load_text
 from runner.document.encrypted import variable_names
-from runner.errors import InvalidInput, UsageError
+from runner.errors import InvalidInput, Location, UsageError
 from runner.secret import MASK, Redactor, Secret
 from runner.template import Templar, TemplateError
 from runner.vault import CannotOpen, IdentityFiles, Keys, VaultPassword
@@ -92,6 +94,17 @@ def test_damage_is_told_and_nothing_is_decrypted(change: object, message: str) -
     with pytest.raises(CannotOpen, match=message) as told:
         keys(ONE).value(broken)
     assert told.value.place == value.place
+
+
+@settings(max_examples=20, deadline=None)
+@given(value=st.text(max_size=200), password=st.text(min_size=1, max_size=20), label=st.sampled_from([None, "prod"]))
+def test_whatever_the_real_ansible_vault_encrypts_is_read(value: str, password: str, label: str | None) -> None:
+    vault = pytest.importorskip("ansible.parsing.vault", reason="ansible-core is not installed")
+    secret = vault.VaultSecret(password.encode())
+    made = vault.VaultLib([(label or "default", secret)]).encrypt(value, vault_id=label).decode()
+    assert made.startswith(f"$ANSIBLE_VAULT;1.2;AES256;{label}\n" if label else "$ANSIBLE_VAULT;1.1;AES256\n")
+    sealed = Encrypted(Cipher.ANSIBLE, made, ("a",), Location("f", 1, 1))
+    assert keys(VaultPassword(Secret("another")), VaultPassword(Secret(password), label or "x")).value(sealed) == value
 
 
 def test_without_a_password_it_says_how_to_give_one() -> None:
