@@ -208,6 +208,22 @@ class HandlersFlushed(Event):
 
 
 @frozen
+class FactsCleared(Event):
+    """`meta: clear_facts`: what was gathered of these hosts is forgotten."""
+
+    path: str
+    hosts: tuple[str, ...]
+
+
+@frozen
+class HostsForgiven(Event):
+    """`meta: clear_host_errors`: these hosts, which were lost, take part in later plays."""
+
+    path: str
+    hosts: tuple[str, ...]
+
+
+@frozen
 class HostRescued(Event):
     """A block's rescue section ran to its end for a host that had failed in it."""
 

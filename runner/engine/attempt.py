@@ -102,7 +102,9 @@ class Attempt:
         )
 
     def _counts(self, ended: Ended) -> int:
-        """How often the recap counts the end: an include once for each file or role it takes in."""
+        """How often the recap counts the end: an include once for each file or role it takes in, meta never."""
+        if self._task.module == "meta" and not ended.failed:
+            return 0
         takes_in = self._task.module in INCLUDES and ended.status is Status.OK
         return including.count(ended.result) if takes_in else 1
 

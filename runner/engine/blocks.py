@@ -11,11 +11,13 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from enum import Enum, auto
+from typing import Final
 
 from runner.engine import keywords
 from runner.engine.conditions import Reader
 from runner.engine.crew import Crew, Ends
 from runner.engine.including import parts, taken_in
+from runner.engine.metas import FOR_ALL, Action, action_of, clear_facts, forgive, reset
 from runner.engine.step import Failure, Stage, Step
 from runner.events import HostRescued, Status
 from runner.frozen import frozen
@@ -24,11 +26,14 @@ from runner.playbook import INCLUDES, Block, Entry, Keywords, Role, Task, inside
 
 
 class Fall(Enum):
-    """Why a host left: it failed, it could not be reached, or others took it with them."""
+    """Why a host left: it failed, it could not be reached, others took it with them, or a `meta` task said that the
+    play or the role is over for it."""
 
     FAILED = auto()
     UNREACHABLE = auto()
     STOPPED = auto()
+    ENDED = auto()
+    LEFT_ROLE = auto()
 
 
 @frozen
@@ -38,6 +43,11 @@ class Fallen:
 
 
 Falls = dict[str, Fallen]
+LEAVES: Final = {Action.END_HOST: Fall.ENDED, Action.END_ROLE: Fall.LEFT_ROLE}
+BEYOND_ALWAYS: Final = frozenset({Fall.UNREACHABLE, Fall.ENDED, Fall.LEFT_ROLE})
+"""Hosts that left so do not come to `always` sections."""
+Flush = Callable[["Walk", str, Sequence[str], "Scope"], Falls]
+"""Gives the notified handlers their turn, at a point that is named for ever."""
 
 
 @frozen
@@ -54,17 +64,21 @@ class Scope:
 class Walk:
     """The walk of one batch; hosts that go each on its own share it.
 
-    `is_too_much` decides, from the hosts lost for good, whether the play stops.
+    `is_too_much` decides, from the hosts lost for good, whether the play stops. `over`: a `meta` task ended the batch,
+    or the play, for all; `forgiven` are hosts that may take part in later plays although they were lost.
     """
 
-    def __init__(self, stage: Stage, crew: Crew, is_too_much: Callable[[frozenset[str]], bool]) -> None:
+    def __init__(self, stage: Stage, crew: Crew, is_too_much: Callable[[frozenset[str]], bool], flush: Flush) -> None:
         self._stage = stage
         self._crew = crew
         self._is_too_much = is_too_much
+        self._flush = flush
         self._lock = threading.Lock()
         self._roles_done: set[tuple[str, str]] = set()
         self.lost: frozenset[str] = frozenset()
         self.stopped = False
+        self.over: Action | None = None
+        self.forgiven: frozenset[str] = frozenset()
 
     def run(self, steps: Sequence[Entry], hosts: Sequence[str], scope: Scope) -> Falls:
         """Do `steps` in order on `hosts`; returns those that did not come through, and why."""
@@ -74,6 +88,8 @@ class Walk:
             if not standing:
                 break
             fallen |= self._entry(step, standing, scope)
+            if self.over:
+                return {host: fallen.get(host, Fallen(Fall.ENDED)) for host in hosts}
             if self.stopped and not scope.must_run:
                 return {host: fallen.get(host, Fallen(Fall.STOPPED)) for host in hosts}
         return fallen
@@ -124,8 +140,32 @@ class Walk:
         own = keywords.inside(scope.keywords, task.keywords)
         if not selected(own.tags, self._stage.options):
             return {}
+        action = action_of(task)
+        if action in FOR_ALL:
+            own = replace(own, run_once=True)
         step = Step(task, task.path, own, scope.rescuable, scope.is_handler, failures=scope.failures)
-        return self.step(step, hosts, scope)
+        fallen = self.step(step, hosts, scope)
+        return fallen | self._meta(action, step, hosts, scope) if action else fallen
+
+    def _meta(self, action: Action, step: Step, hosts: tuple[str, ...], scope: Scope) -> Falls:
+        """Do what the task asks, for the hosts whose conditions held."""
+        ends = self._stage.chronicle.state.ends
+        asking = tuple(host for host in hosts if (end := ends.get((step.path, host))) and end.status is Status.OK)
+        if not asking:
+            return {}
+        if action is Action.FLUSH_HANDLERS:
+            return self._flush(self, f"{step.path}.flush[0]", asking, scope)
+        if action in LEAVES:
+            return {host: Fallen(LEAVES[action]) for host in asking}
+        if action in (Action.END_BATCH, Action.END_PLAY):
+            self.over = action
+        elif action is Action.CLEAR_FACTS:
+            clear_facts(self._stage, step, self._stage.variables.hosts)
+        elif action is Action.CLEAR_HOST_ERRORS:
+            self.forgiven |= forgive(self._stage, step, self._stage.variables.lost)
+        elif action is Action.RESET_CONNECTION:
+            reset(self._stage, asking)
+        return {}
 
     def _include(self, step: Step, ends: Ends, outer: Scope) -> Falls:
         """What the hosts take in, one part after the other."""
@@ -145,7 +185,7 @@ class Walk:
         if block.rescue:
             fallen = self._rescue(block, fallen, replace(scope, failures={**outer.failures, **failures}))
         if block.always:
-            reachable = [host for host in hosts if host not in fallen or fallen[host].fall is not Fall.UNREACHABLE]
+            reachable = [host for host in hosts if host not in fallen or fallen[host].fall not in BEYOND_ALWAYS]
             always = replace(scope, must_run=True, failures={**outer.failures, **failures})
             fallen = {**self.run(block.always, reachable, always), **fallen}
         return fallen
@@ -155,6 +195,7 @@ class Walk:
         if not role.allow_duplicates:
             hosts = tuple(host for host in hosts if (role.identity, host) not in self._roles_done)
         fallen = self.run(inside(role), hosts, replace(outer, keywords=keywords.inside(outer.keywords, role.keywords)))
+        fallen = {host: it for host, it in fallen.items() if it.fall is not Fall.LEFT_ROLE}
         began = f"{role.path}."
         ends = list(self._stage.chronicle.state.ends.items())
         did = {host for (path, host), end in ends if path.startswith(began) and end.status is not Status.SKIPPED}

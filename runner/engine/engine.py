@@ -13,6 +13,7 @@ from runner.engine.context import Ask, nobody_to_ask
 from runner.engine.crew import Crew
 from runner.engine.including import actions
 from runner.engine.locking import Locks
+from runner.engine.metas import Meta
 from runner.engine.play import Parts, PlayRun
 from runner.engine.recap import exit_code, recap
 from runner.engine.recollect import Done, refuse_changed_plan
@@ -59,7 +60,7 @@ class Engine:
         self._interrupted = threading.Event()
         self._resumed = done is not None
         chronicle = Chronicle(publish, redactor, done or Done())
-        modules = ChainMap(actions(plan.includes), cast(Any, modules))  # only read
+        modules = ChainMap({**actions(plan.includes), Meta.name: Meta()}, cast(Any, modules))  # only read
         self._parts = Parts(
             plan=plan,
             hosts=hosts,

@@ -106,7 +106,7 @@ class Handlers:
             return {}
         own = keywords.inside(scope.keywords, handler.keywords)
         doubtful = frozenset(host for host in notified if not self._state.pending.get(host, {}).get(handler.path, True))
-        step = Step(handler.task, path, own, is_handler=True, doubtful=doubtful)
+        step = Step(handler.task, path, own, scope.rescuable, is_handler=True, doubtful=doubtful)
         return walk.step(step, notified, replace(scope, keywords=keywords.inside(scope.keywords, handler.outer)))
 
     def _is_due(self, handler: Handler, point: str, path: str, host: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, Final
@@ -16,6 +16,7 @@ from runner.engine.crew import Crew
 from runner.engine.handlers import Handlers
 from runner.engine.lineup import facts_task, lined_up
 from runner.engine.locking import Locks
+from runner.engine.metas import Action
 from runner.engine.roster import Roster
 from runner.engine.step import Stage, Step
 from runner.engine.strategies import go_through
@@ -66,6 +67,7 @@ class PlayRun:
         self._lock = threading.Lock()
         self.lost = lost
         self.stopped = False
+        self._is_over = False
 
     def execute(self) -> None:
         """Raises Interrupted, Unrecorded, Refused if a lock is held by others, and bugs."""
@@ -90,7 +92,7 @@ class PlayRun:
         try:
             for index, batch in enumerate(self._planned.batches):
                 self._batch(index, self._standing(batch), repositories)
-                if self.stopped:
+                if self.stopped or self._is_over:
                     break
         finally:
             repositories.close()
@@ -110,9 +112,11 @@ class PlayRun:
             hosts,
             self._parts.plan.options.forks,
         )
-        self.lost = before | fallen.keys()
-        all_fell = len(fallen) == len(hosts) and not self._all_may_fail()
+        gone = _lost(fallen)
+        self.lost = (before | gone) - walk.forgiven
+        all_fell = len(gone) == len(hosts) and not self._all_may_fail()
         self.stopped = walk.stopped or all_fell
+        self._is_over = walk.over is Action.END_PLAY
         self._hold(BatchFinished(self._play.path, index, at=self._parts.clock()))
 
     def _sections(self, walk: Walk, handlers: Handlers, hosts: tuple[str, ...]) -> Falls:
@@ -145,7 +149,7 @@ class PlayRun:
 
     def _lose(self, fallen: Falls) -> None:
         with self._lock:
-            self.lost |= fallen.keys()
+            self.lost |= _lost(fallen)
 
     def _walk(self, hosts: tuple[str, ...], repositories: Repositories) -> tuple[Walk, Handlers]:
         parts = self._parts
@@ -159,7 +163,11 @@ class PlayRun:
             return tuple(h for h in self._planned.hosts if h not in out), tuple(h for h in hosts if h not in out)
 
         stage = self._stage(hosts, repositories, handlers, standing)
-        walk = Walk(stage, parts.crew, lambda lost: self._is_too_much(len(lost), len(hosts)))
+
+        def flush(walk: Walk, point: str, some: Sequence[str], scope: Scope) -> Falls:
+            return handlers.flush(walk, point, some, replace(scope, keywords=keywords.of_play(self._play)))
+
+        walk = Walk(stage, parts.crew, lambda lost: self._is_too_much(len(lost), len(hosts)), flush)
         return walk, handlers
 
     def _stage(
@@ -235,5 +243,10 @@ class PlayRun:
         return tuple(host for host in hosts if host not in self.lost)
 
 
+def _lost(fallen: Falls) -> frozenset[str]:
+    """The hosts that are out of the run, not only of the play."""
+    return frozenset(host for host, it in fallen.items() if it.fall is not Fall.ENDED)
+
+
 def _is_reachable(fallen: Falls, host: str) -> bool:
-    return fallen[host].fall is not Fall.UNREACHABLE
+    return fallen[host].fall not in (Fall.UNREACHABLE, Fall.ENDED)

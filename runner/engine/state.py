@@ -17,8 +17,10 @@ from runner.events import (
     AddedHost,
     Confirmed,
     Event,
+    FactsCleared,
     HandlersFlushed,
     HostRescued,
+    HostsForgiven,
     IncludedVariables,
     ObjectiveMeasured,
     PlayStarted,
@@ -54,7 +56,9 @@ class RunState:
     the order in which it first worked through them.
     `started_at` is the first start of the run, before any resume. The numbers in `when` count
     events, to tell earlier from later. `is_unsettled`: in check mode, a step was not carried out that would,
-    or might, have changed something.
+    or might, have changed something. `gathering` are the paths of tasks that gather facts, `gathered` the names of what
+    they gathered, by host; `cleared` and `forgiven` are the paths of the tasks that cleared facts and host errors, the
+    latter with the hosts.
     """
 
     started_at: float | None = None
@@ -72,6 +76,10 @@ class RunState:
     flushed: set[Key] = field(default_factory=set)
     rescued: set[Key] = field(default_factory=set)
     fatal: dict[str, Fatal] = field(default_factory=dict)
+    gathering: set[str] = field(default_factory=set)
+    gathered: dict[str, set[str]] = field(default_factory=dict)
+    cleared: set[str] = field(default_factory=set)
+    forgiven: dict[str, tuple[str, ...]] = field(default_factory=dict)
     objectives: dict[Key, ObjectiveMeasured] = field(default_factory=dict)
     when: dict[Key, int] = field(default_factory=dict)
     count: int = 0
@@ -87,6 +95,7 @@ class RunState:
                 self.orders.setdefault(event.path, event.hosts)
             case TaskStarted():
                 self.started.update((event.path, host) for host in event.hosts)
+                self.gathering.update([event.path] if event.module == "setup" else [])
             case Confirmed():
                 self.confirmed.add(event.path)
             case HandlersFlushed():
@@ -98,7 +107,7 @@ class RunState:
             case RunStarted():
                 self._started(event)
             case _:
-                pass
+                self._asked(event)
 
     def _started(self, event: RunStarted) -> None:
         if self.started_at is None:
@@ -107,6 +116,21 @@ class RunState:
         self.cut_off = frozenset(self.cut_off | self.started) - self.ends.keys()
         self.started.clear()
         self._forget_failures()
+
+    def _asked(self, event: Event) -> None:
+        """What `meta` tasks ask of the run."""
+        match event:
+            case FactsCleared():
+                self.cleared.add(event.path)
+                for host in event.hosts:
+                    for name in self.gathered.pop(host, set()):
+                        self.values.get(host, {}).pop(name, None)
+            case HostsForgiven():
+                self.forgiven[event.path] = event.hosts
+                for host in event.hosts:
+                    self.fatal.pop(host, None)
+            case _:
+                pass
 
     def _finished(self, event: TaskFinished) -> None:
         self.ends[event.path, event.host] = event
@@ -129,6 +153,8 @@ class RunState:
     def _learn(self, host: str, event: TaskFinished) -> None:
         known = self.values.setdefault(host, {})
         known.update(_facts(event, event.facts))
+        if event.path in self.gathering:
+            self.gathered.setdefault(host, set()).update(event.facts)
         known.update(gaps_named(event.unknown_facts))
         if event.included:
             self.included.setdefault(host, []).extend(event.included)

@@ -71,6 +71,17 @@ class PlayVariables:
         self._exported = exported_by(self._roles)
         self._magic = self._constant()
 
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts of the play."""
+        return self._planned.hosts
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """The hosts of the play that failed, or could not be reached."""
+        of_play, _ = self._standing()
+        return tuple(host for host in self._planned.hosts if host not in of_play)
+
     def of(self, host: str, keywords: Keywords = NOTHING) -> dict[str, Any]:
         """Everything `host` sees in a task with these keywords, inherited ones included."""
         self._keep_up()

@@ -260,6 +260,10 @@ class Hosts(Protocol):
         """The host of that inventory name; connecting happens at its first use, not here."""
         ...
 
+    def reset(self, name: str) -> None:
+        """Close that host, if it is open; the next `get` connects anew."""
+        ...
+
     def all_open(self) -> Sequence[Host]:
         """Those that `get` has handed out."""
         ...

@@ -12,7 +12,7 @@ from runner.plan.facts import PlayFacts
 from runner.plan.files import template_texts
 from runner.plan.gathering import mentions_facts
 from runner.plan.naming import naming_problems
-from runner.plan.references import handler_problems, reference_problems, repository_problems
+from runner.plan.references import handler_problems, meta_problems, reference_problems, repository_problems
 from runner.plan.syntax import syntax_problems, text_problems
 from runner.plan.texts import Text
 from runner.plan.tree import Step, levels_of_play
@@ -56,6 +56,7 @@ def _problems(facts: PlayFacts, found: Sequence[Step], contents: dict[str, list[
     levels = levels_of_play(world.document, facts.index)
     yield from syntax_problems(levels, found, world.templar)
     yield from handler_problems(found, world.is_open)
+    yield from meta_problems(found)
     yield from repository_problems(facts)
     yield from connection_problems(facts)
     rendering = Rendering(facts)

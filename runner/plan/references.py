@@ -62,6 +62,14 @@ def _twice(handlers: Sequence[Step]) -> Iterator[Problem]:
             yield Problem(message, step.own.place("name"), hint, rule=Rule.DUPLICATE_HANDLER)
 
 
+def meta_problems(steps: Sequence[Step]) -> Iterator[Problem]:
+    """A problem for each `end_role` that stands in no role."""
+    for step in steps:
+        if step.task.args.get("free_form") == "end_role" and step.task.module == "meta" and step.role is None:
+            message, hint = "there is no role here that could end", "end_host ends the play for the host"
+            yield Problem(message, step.own.place("meta"), hint, rule=Rule.WRONG_STRUCTURE)
+
+
 def repository_problems(facts: PlayFacts) -> Iterator[Problem]:
     """A problem for each repository in a directory of a host that nobody knows."""
     for host in facts.hosts or (LOCALHOST,):

@@ -125,6 +125,8 @@ class Story:
 
     def _task_started(self, event: TaskStarted) -> Iterator[Line]:
         self._modules[event.path] = event.module
+        if event.module == "meta":
+            return
         yield from _banner("RUNNING HANDLER" if event.is_handler else "TASK", event.name or event.module)
 
     def _output_line(self, event: OutputLine) -> Iterator[Line]:
@@ -147,6 +149,8 @@ class Story:
     def _task_finished(self, event: TaskFinished) -> Iterator[Line]:
         if _KIND_OF_STATUS[event.status] is Kind.FAILED:
             yield from self._failure(event)
+        elif self._modules.get(event.path) == "meta":
+            return
         elif (event.path, event.host) not in self._looped:
             told = event.message and (self._verbosity or event.status is not Status.SKIPPED)
             note = f" ({printable(event.message)})" if told else ""

@@ -31,7 +31,6 @@ IMPORTS: Final = frozenset({"import_tasks", "import_role"})
 ROLE_ACTIONS: Final = frozenset({"import_role", "include_role"})
 
 UNSUPPORTED: Final[Mapping[str, str]] = {
-    "meta": "it is not supported yet",
     **dict.fromkeys(("sudo", "sudo_user"), "use become and become_user"),
     "become_method": "leave it out: sudo is the only way",
     "become_flags": "leave it out",
@@ -214,6 +213,8 @@ class _Walk:
         if kind == "handler" and (roles := ROLE_ACTIONS & task.keys()):
             hint = "name the role in `roles` or import it in `tasks`: its handlers belong to the play then"
             self._on(Rule.WRONG_STRUCTURE, (*path, min(roles)), "a role cannot be a handler", hint)
+        if kind == "handler" and task.get("meta") == "flush_handlers":
+            self._on(Rule.WRONG_STRUCTURE, (*path, "meta"), "flush_handlers cannot be a handler")
         self._keywords(task, path, own, frozenset(modules))
         if len(modules) > 1:
             names = listed(f"'{module}'" for module in modules)

@@ -85,6 +85,13 @@ class InventoryHosts:
         """From now on this is the inventory. Hosts that are open stay as they are."""
         self._inventory = inventory
 
+    def reset(self, name: str) -> None:
+        """See the contract."""
+        with self._lock:
+            host = self._open.pop(name, None)
+        if host is not None:
+            host.close()
+
     def all_open(self) -> Sequence[Host]:
         with self._lock:
             return tuple(self._open.values())

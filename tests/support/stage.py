@@ -71,9 +71,14 @@ class Machine:
 class Machines:
     def __init__(self) -> None:
         self._open: dict[str, Machine] = {}
+        self.resets: list[str] = []
 
     def get(self, name: str) -> Host:
         return cast(Host, self._open.setdefault(name, Machine(name)))
+
+    def reset(self, name: str) -> None:
+        self.resets.append(name)
+        self._open.pop(name, None)
 
     def all_open(self) -> Sequence[Host]:
         return cast(Sequence[Host], tuple(self._open.values()))
