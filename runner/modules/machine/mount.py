@@ -166,7 +166,14 @@ _ACTS: Final[Mapping[State, Callable[[MountArgs, _Seen], tuple[str, ...]]]] = {
 
 def _mount(host: Host, args: MountArgs, seen: _Seen) -> None:
     what = (args.src or "", seen.path, args.fstype or "", args.opts or "defaults")
-    act(host, MOUNT, *what, doing=f"mount {args.src} at {seen.path}")
+    try:
+        act(host, MOUNT, *what, doing=f"mount {args.src} at {seen.path}")
+    except TaskFailed as failed:
+        # The reason comes first; what follows is advice to look into the kernel's log.
+        said = str(failed.data.get("stderr", "")).strip().splitlines() or [failed.message]
+        raise TaskFailed(
+            f"cannot mount {args.src} at {seen.path}: {said[0]}", hint=failed.hint, data=failed.data
+        ) from failed
 
 
 def _remount(host: Host, args: MountArgs, seen: _Seen) -> None:
@@ -208,5 +215,6 @@ def _diff(seen: _Seen, doing: tuple[str, ...]) -> Diff | None:
 
 
 def _told(args: MountArgs, seen: _Seen) -> dict[str, object]:
-    told: dict[str, object] = {"name": seen.path, "fstab": args.fstab, "opts": args.options()}
+    told: dict[str, object] = {"name": seen.path, "fstab": args.fstab, "opts": args.options(), "backup_file": ""}
+    told["boot"] = "yes" if args.boot else "no"
     return {**told, "src": args.src, "fstype": args.fstype, "dump": str(args.dump), "passno": str(args.passno)}

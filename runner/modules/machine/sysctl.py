@@ -133,7 +133,7 @@ def _run(host: Host, args: SysctlArgs, script: str, what: str) -> None:
     words = said[-1] if said else f"status {result.exit_code}"
     denied = "permission denied" in words.lower() or "read-only" in words.lower()
     raise TaskFailed(
-        f"cannot put {args.name}={args.wanted} in force: {words}",
+        f"cannot put {what} in force: {words}",
         hint="settings are made by root, and in a container only some: add `become: true`"
         if denied
         else "if the kernel lacks the setting until a module is loaded, say `ignoreerrors: true`",
