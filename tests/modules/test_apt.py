@@ -316,7 +316,7 @@ def test_a_lock_is_waited_for(apt: Bench, stocked: Debian) -> None:
 
 def test_nothing_to_do_is_an_error(apt: Bench) -> None:
     with pytest.raises(TaskFailed, match="nothing to do"):
-        apt.apply("apt")
+        apt.apply("apt", autoremove=False)
 
 
 @pytest.mark.parametrize("name", ["-o", "--purge", "a b", "", "a=", "$(x)y z"])

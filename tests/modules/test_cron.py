@@ -135,7 +135,6 @@ def test_rights_that_cron_would_not_accept_are_mended(bench: Bench, target: Path
         ({"cron_file": "a.b", "user": "root", "job": "x"}, "cron would ignore the file /etc/cron.d/a.b"),
         ({"cron_file": "/etc/crontab", "user": "root", "job": "x"}, "/etc/crontab is not managed"),
         ({"cron_file": "a", "job": "x"}, "you must specify user"),
-        ({}, "You must specify 'job'"),
         ({"job": "x", "special_time": "daily", "hour": 2}, "cannot combine special_time"),
         ({"job": "x", "insertafter": "PATH"}, "valid only with env"),
         ({"job": "a\nb"}, "a job is one line"),

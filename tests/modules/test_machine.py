@@ -124,9 +124,9 @@ def test_a_setting_the_kernel_has_not_got_is_an_error_unless_it_may_be(bench: Be
     bench.settle("sysctl", **arguments, ignoreerrors=True)
 
 
-@pytest.mark.parametrize("wrong", [{"name": "a b", "value": 1}, {"name": "-w", "value": 1}, {"name": "a"}])
+@pytest.mark.parametrize("wrong", [{"name": "a b", "value": 1}, {"name": "-w", "value": 1}])
 def test_what_cannot_be_a_setting_is_refused(bench: Bench, wrong: dict[str, Any]) -> None:
-    with pytest.raises(TaskFailed, match=r"is not the name of a setting|needs `value`"):
+    with pytest.raises(TaskFailed, match="is not the name of a setting"):
         bench.preview("sysctl", **wrong)
 
 

@@ -136,7 +136,7 @@ def test_a_host_without_systemd_is_told(bench: Bench, standins: StandIns) -> Non
         bench.apply("systemd", name="web", state="started")
 
 
-@pytest.mark.parametrize("arguments", [{}, {"state": "started", "daemon_reload": True}])
+@pytest.mark.parametrize("arguments", [{"daemon_reload": False}, {"state": "started", "daemon_reload": True}])
 def test_nothing_to_do_is_an_error(bench: Bench, systemd: StandIns, arguments: dict[str, object]) -> None:
     with pytest.raises(TaskFailed, match=r"nothing to do|need `name`"):
         bench.apply("systemd", **arguments)

@@ -90,8 +90,6 @@ def _account(reader: Reader, args: UserArgs) -> Account:
 def _check(args: UserArgs) -> None:
     if not re.fullmatch(NAME, args.name):
         raise TaskFailed(f"{args.name!r} cannot be the name of a user", hint="letters, digits, _, - and . may be in it")
-    if args.append and args.groups is None:
-        raise TaskFailed("`append` needs `groups`", hint="name the groups the user is to be in as well")
     if args.password is not None and not HASH.fullmatch(args.password.reveal()):
         raise TaskFailed(
             f"the password of {args.name} is not a hash",

@@ -225,11 +225,9 @@ def _check(args: CronArgs) -> None:
 def _check_present(args: CronArgs) -> None:
     if args.cron_file and not args.user and not args.env:
         raise TaskFailed("To use cron_file=... parameter you must specify user=... as well")
-    if args.job is None:
-        raise TaskFailed("You must specify 'job' to install a new cron job or variable")
     if (args.insertafter or args.insertbefore) and not args.env:
         raise TaskFailed("Insertafter and insertbefore parameters are valid only with env=yes")
-    if re.search(r"[\r\n]", args.job.strip("\r\n")):
+    if re.search(r"[\r\n]", (args.job or "").strip("\r\n")):
         raise TaskFailed("a job is one line", hint="put the commands into a script, and name that")
 
 

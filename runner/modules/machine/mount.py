@@ -103,8 +103,6 @@ def _look(reader: Reader, args: MountArgs) -> _Seen:
 
 
 def _check(args: MountArgs) -> None:
-    if args.state in ("mounted", "present", "ephemeral") and not (args.src and args.fstype):
-        raise TaskFailed(f"`state: {args.state}` needs `src` and `fstype`", hint="say what is to be mounted")
     if args.opts and SECRET.search(args.opts):
         raise TaskFailed(
             "there is a password in `opts`",

@@ -75,8 +75,6 @@ class Sysctl:
 
 
 def _check(args: SysctlArgs) -> None:
-    if args.state == "present" and args.value is None:
-        raise TaskFailed("`state: present` needs `value`", hint="say what the setting is to be")
     if not re.fullmatch(r"[\w.*/:@-]+", args.name) or args.name.startswith("-") or "\n" in str(args.value):
         raise TaskFailed(f"{args.name!r} is not the name of a setting", hint="write it as in vm.swappiness")
 

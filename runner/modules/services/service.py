@@ -68,8 +68,6 @@ class Service:
 
 
 def _look(reader: Reader, manager: str, args: ServiceArgs) -> Seen:
-    if args.state is None and args.enabled is None:
-        raise TaskFailed("there is nothing to do", hint="give `state` or `enabled`")
     if "/" in args.name or args.name.startswith("-"):
         raise TaskFailed(f"{args.name!r} is not the name of a service")
     if manager == "openrc":
