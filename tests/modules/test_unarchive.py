@@ -24,7 +24,7 @@ FORMATS = ("tar", "tar.gz", "tar.bz2", "tar.xz", "tar.zst", "zip")
 HANDLERS = dict(
     zip(
         FORMATS,
-        ("TarArchive", "TgzArchive", "TarBzipArchive", "TarXzArchive", "TarZstdArchive", "ZipArchive"),
+        ("TarArchive", "TgzArchive", "TarArchive", "TarArchive", "TarArchive", "ZipArchive"),
         strict=True,
     )
 )

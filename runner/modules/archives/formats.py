@@ -15,7 +15,7 @@ TRY: Final = ': | "$@" >/dev/null 2>&1'
 
 @frozen
 class Format:
-    """`handler` is Ansible's name for it. `unpack` reads the compressed bytes on its standard input."""
+    """`handler` is Ansible's name for what unpacks it. `unpack` reads the compressed bytes on its standard input."""
 
     name: str
     handler: str
@@ -31,9 +31,9 @@ class Format:
 TAR: Final = Format("tar", "TarArchive", ())
 FORMATS: Final = (
     Format("gz", "TgzArchive", (b"\x1f\x8b",), ("gzip", "-d", "-c"), ("gzip", "-n", "-c")),
-    Format("bz2", "TarBzipArchive", (b"BZh",), ("bzip2", "-d", "-c"), ("bzip2", "-c")),
-    Format("xz", "TarXzArchive", (b"\xfd7zXZ\x00",), ("xz", "-d", "-c"), ("xz", "-c")),
-    Format("zst", "TarZstdArchive", (b"\x28\xb5\x2f\xfd",), ("zstd", "-q", "-d", "-c"), ("zstd", "-q", "-c", "-T0")),
+    Format("bz2", "TarArchive", (b"BZh",), ("bzip2", "-d", "-c"), ("bzip2", "-c")),
+    Format("xz", "TarArchive", (b"\xfd7zXZ\x00",), ("xz", "-d", "-c"), ("xz", "-c")),
+    Format("zst", "TarArchive", (b"\x28\xb5\x2f\xfd",), ("zstd", "-q", "-d", "-c"), ("zstd", "-q", "-c", "-T0")),
     Format("zip", "ZipArchive", (b"PK\x03\x04", b"PK\x05\x06"), ("unzip",), ("zip",)),
     TAR,
 )
