@@ -47,7 +47,8 @@ class Preparer:
     @property
     def facts(self) -> tuple[str, ...]:
         """The variables the task sets whatever their values turn out to be (set_fact: one per argument)."""
-        return tuple(self._task.args) if _says(self._schema, "x-facts") else ()
+        own = self._schema.get("properties", NOTHING)
+        return tuple(name for name in self._task.args if name not in own) if _says(self._schema, "x-facts") else ()
 
     def args(self, variables: Mapping[str, Any]) -> Any:
         """The `Args` for these variables; TaskFailed if they do not fit the schema once rendered."""

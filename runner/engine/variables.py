@@ -8,16 +8,18 @@ magic variables < loop variables.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from runner.engine.state import RunState
 from runner.errors import TaskFailed
 from runner.inventory import Inventory
+from runner.localfiles import is_file
 from runner.modules.contract import RunInfo
 from runner.plan import Plan, PlannedPlay
 from runner.playbook import Keywords, RoleScope, exported_by, magic_of, names_of_roles
-from runner.template import Templar
+from runner.template import Templar, UndefinedVariable
 
 Variables = Mapping[str, Any]
 NOTHING: Final = Keywords()
@@ -133,10 +135,19 @@ class PlayVariables:
 
     def _of_files(self, host: str, so_far: Mapping[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for name in self._planned.play.vars_files:
+        for names in self._planned.play.vars_files:
             seen = {**so_far, **found, **self._plan.options.extra_vars, **self._magic_of(host)}
-            found.update(self._file(self._directory / self._templar.render_text(name, seen)))
+            found.update(self._file(self._first_of(names, seen)))
         return found
+
+    def _first_of(self, names: tuple[str, ...], seen: Variables) -> Path:
+        """The first of these files that is there; a single one, and the last, must be."""
+        for name in names[:-1]:
+            with suppress(UndefinedVariable):
+                path = self._directory / self._templar.render_text(name, seen)
+                if is_file(path):
+                    return path
+        return self._directory / self._templar.render_text(names[-1], seen)
 
     def _included(self, host: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -159,12 +170,10 @@ class PlayVariables:
             "groups": {name: list(hosts) for name, hosts in inventory.groups.items()},
             "hostvars": self._templar.hostvars(tuple(inventory.hosts), self.of),
             "playbook_dir": str(self._directory.absolute()),
-            "ansible_check_mode": options.check,
-            "ansible_diff_mode": options.diff,
-            "ansible_forks": options.forks,
             "ansible_play_name": self._planned.play.name,
             "ansible_play_hosts_all": list(self._planned.hosts),
             "run": {"id": run.id, "started_at": self._state.started_at},
+            **options.magic,
             **names_of_roles(self._planned.play),
         }
 

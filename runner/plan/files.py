@@ -34,8 +34,8 @@ class VariableFiles:
         """The variables of a play's `vars_files`, the later files winning."""
         values = {}
         complete = not facts.world.inventory.sealed_for(facts.hosts)
-        for index, name in enumerate(facts.play.vars_files):
-            paths = self._paths(name, facts)
+        for index, names in enumerate(facts.play.vars_files):
+            paths = self._paths(names, facts)
             complete = complete and paths is not None and len(paths) == 1
             for path in paths or ():
                 document = self.document(path, self._place(facts, index))
@@ -45,21 +45,32 @@ class VariableFiles:
                     values.update({key: (value, document) for key, value in data.items()})
         return FileVariables(values, complete)
 
-    def _paths(self, name: str, facts: PlayFacts) -> list[FilePath] | None:
-        """The files a name stands for, on whatever host; None if only the run can tell."""
-        if not is_template(name):
-            return [facts.play.directory / name]
+    def _paths(self, names: tuple[str, ...], facts: PlayFacts) -> list[FilePath] | None:
+        """The first files that are there of those that `names` stand for, on whatever host; None if only the run can
+        tell."""
+        if not any(is_template(name) for name in names):
+            paths = [facts.play.directory / name for name in names]
+            return [first_file(tuple(paths)) or paths[0]]
         found: dict[FilePath, None] = {}
-        templar = facts.world.templar
         for host in facts.hosts:
-            try:
-                usage = templar.usages(name)[0]
-                if not (usage.steady and facts.reach(usage, host).steady):
+            paths = [facts.play.directory / name for name in names if not is_template(name)]
+            for name in filter(is_template, names):
+                path = self._path(name, host, facts)
+                if path is None:
                     return None
-                found[facts.play.directory / templar.render_text(name, facts.variables(host))] = None
-            except TemplateError:
-                return None
+                paths.insert(names.index(name), path)
+            found[first_file(tuple(paths)) or paths[0]] = None
         return list(found)
+
+    def _path(self, name: str, host: str, facts: PlayFacts) -> FilePath | None:
+        templar = facts.world.templar
+        try:
+            usage = templar.usages(name)[0]
+            if not (usage.steady and facts.reach(usage, host).steady):
+                return None
+            return facts.play.directory / templar.render_text(name, facts.variables(host))
+        except TemplateError:
+            return None
 
     def document(self, path: FilePath, place: Location) -> Document | None:
         """A file of variables that is named at `place`; None if it is not there or cannot be read."""

@@ -26,6 +26,8 @@ STEADY_MAGIC: Final = frozenset(
         "ansible_forks",
         "ansible_play_name",
         "ansible_play_hosts_all",
+        "ansible_run_tags",
+        "ansible_skip_tags",
         "ansible_play_role_names",
         "ansible_dependent_role_names",
         "ansible_role_names",
@@ -65,6 +67,18 @@ class Options:
     yes: bool = False
     break_lock: tuple[str, ...] = ()
     settle: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def magic(self) -> dict[str, object]:
+        """The magic variables that tell of it."""
+        told: dict[str, object] = {
+            "ansible_check_mode": self.check,
+            "ansible_diff_mode": self.diff,
+            "ansible_forks": self.forks,
+            "ansible_run_tags": list(self.tags) or ["all"],
+            "ansible_skip_tags": list(self.skip_tags),
+        }
+        return told if self.limit is None else {**told, "ansible_limit": self.limit}
 
 
 @frozen

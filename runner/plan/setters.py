@@ -92,7 +92,7 @@ def _names(step: Step) -> Iterator[str]:
     if step.task.register:
         yield step.task.register
     if step.task.module == "set_fact":
-        yield from step.task.args
+        yield from (name for name in step.task.args if name != "cacheable")
 
 
 def _is_left_out(step: Step, around: Sequence[Level], options: Options) -> bool:

@@ -121,8 +121,10 @@ def _hint(name: str, step: Step | None, facts: PlayFacts) -> str:
         return f"it is set in {setters[0].step.own.place()}: on other hosts, or not before this"
     if name in RESCUE_MAGIC:
         return "it is there in `rescue` and `always` only"
+    if is_fact(name):
+        return "no play gathers facts: leave gather_facts: false out, or use setup"
     if name.startswith("ansible_"):
-        otherwise = "no play gathers facts" if is_fact(name) else "no fact is called so: register what a command says"
+        otherwise = "no fact is called so: register what a command says"
     else:
         otherwise = "define it in vars, the inventory or with -e, or use default()"
     return did_you_mean(name, facts.all_names(step) - {name}, otherwise)

@@ -116,10 +116,8 @@ class PlayVariables:
             "group_names": sorted(known.groups) if known else [],
             "groups": self._groups,
             "playbook_dir": str(self.play.directory.absolute()),
-            "ansible_check_mode": self.world.options.check,
-            "ansible_diff_mode": self.world.options.diff,
-            "ansible_forks": self.world.options.forks,
             "ansible_play_name": self.play.name,
             "ansible_play_hosts_all": list(self.hosts),
+            **self.world.options.magic,
             **names_of_roles(self.play),
         }

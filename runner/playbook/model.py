@@ -191,7 +191,7 @@ class Play:
     directory: Path
     keywords: Keywords = field(default_factory=Keywords)
     vars_prompt: tuple[Prompt, ...] = ()
-    vars_files: tuple[str, ...] = ()
+    vars_files: tuple[tuple[str, ...], ...] = ()
     pre_tasks: tuple[Entry, ...] = ()
     roles: tuple[Role, ...] = ()
     tasks: tuple[Entry, ...] = ()

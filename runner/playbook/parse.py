@@ -93,7 +93,7 @@ class _Reading:
             directory=FilePath(location.file).parent,
             keywords=_of_play(play),
             vars_prompt=tuple(_prompt(written) for written in play.get("vars_prompt") or ()),
-            vars_files=_strings(play.get("vars_files")),
+            vars_files=_alternatives(play.get("vars_files")),
             pre_tasks=self.entries(play.get("pre_tasks"), (*at, "pre_tasks"), f"{path}.pre_tasks"),
             roles=self._roles(play.get("roles"), (*at, "roles"), f"{path}.roles", ()),
             tasks=self.entries(play.get("tasks"), (*at, "tasks"), f"{path}.tasks"),
@@ -268,6 +268,11 @@ def _prompt(written: Mapping[str, Any]) -> Prompt:
 def _gathering(play: Mapping[str, Any]) -> Gathering:
     args = {name: play[name] for name in ("gather_subset", "fact_path") if name in play}
     return Gathering(play.get("gather_facts"), args, play.get("gather_timeout"))
+
+
+def _alternatives(written: Any) -> tuple[tuple[str, ...], ...]:
+    """The names of files, each with those that may stand in for it."""
+    return tuple(_strings(name) for name in ([written] if isinstance(written, str) else written or ()))
 
 
 def _loop(task: Mapping[str, Any]) -> object:

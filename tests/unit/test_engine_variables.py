@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from runner.errors import InvalidInput
+from runner.plan import Options
 from tests.support.stage import Stage
 
 LEVELS = {
@@ -138,3 +140,25 @@ def test_variables_refer_to_later_ones(stage: Stage) -> None:
 def test_omit_leaves_an_argument_out(stage: Stage) -> None:
     run = stage.run("- {hosts: all, tasks: [{name: t, assert: {that: true, success_msg: '{{ omit }}'}}]}")
     assert run.result("t")["msg"] == "All assertions passed"
+
+
+def test_of_a_list_within_vars_files_the_first_file_that_is_there_counts(stage: Stage) -> None:
+    (stage.directory / "b.yml").write_text("word: from b\n")
+    (stage.directory / "c.yml").write_text("word: from c\n")
+    play = "hosts: all, vars: {wanted: b}, tasks: [{command: 'ok {{ word }}'}]"
+    for names in ("[[a.yml, b.yml, c.yml]]", "[['{{ wanted }}.yml', c.yml]]", "[c.yml, ['{{ run.id }}.yml', b.yml]]"):
+        assert stage.run(f"- {{{play}, vars_files: {names}}}").cmds() == ["ok from b"]
+    with pytest.raises(InvalidInput, match="there is no file of variables"):
+        stage.plan("- {hosts: all, vars_files: [[x.yml, y.yml]], tasks: []}", Options())
+
+
+def test_a_task_is_told_what_the_command_line_chose(stage: Stage) -> None:
+    playbook = "- {hosts: all, tasks: [{command: 'ok {{ ansible_run_tags }} {{ ansible_skip_tags }}', tags: t}]}"
+    assert stage.run(playbook).cmds() == ["ok ['all'] []"]
+    assert stage.run(playbook, tags=("t",), limit="a").cmds() == ["ok ['t'] []"]
+
+
+def test_cacheable_is_no_fact(stage: Stage) -> None:
+    tasks = "{set_fact: {a: 1, cacheable: true}}, {command: 'ok {{ a }} {{ cacheable is defined }}'}"
+    run = stage.run(f"- {{hosts: all, tasks: [{tasks}]}}")
+    assert run.cmds() == ["ok 1 False"]

@@ -13,6 +13,7 @@ from runner.modules.contract import Acting, Change, Outcome, Reading
 
 @frozen
 class SetFactArgs:
+    cacheable: bool = False
     facts: Mapping[str, object] = field(default_factory=dict, metadata=REST)
 
 
