@@ -86,6 +86,7 @@ def carry_out(
     with ExitStack() as stack:
         hosts = InventoryHosts(plan.inventory, plan.options.extra_vars, templar, redactor)
         stack.callback(hosts.close)
+        hosts.load_ahead({name for planned in plan.plays for name in planned.hosts})
         # All that are known now: a damaged installation must not show in the middle of a recovery.
         for name in plan.modules:
             MODULES[name]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -92,6 +92,12 @@ class InventoryHosts:
         if host is not None:
             host.close()
 
+    def load_ahead(self, names: Iterable[str]) -> None:
+        """Load in the background what SSH needs, if one of the hosts is reached by it: the disk, on which the start
+        of a run is being recorded, leaves the time."""
+        if any(self._is_reached_by_ssh(name) for name in names):
+            threading.Thread(target=self._ssh.files, name="load ssh", daemon=True).start()
+
     def all_open(self) -> Sequence[Host]:
         with self._lock:
             return tuple(self._open.values())
@@ -122,6 +128,11 @@ class InventoryHosts:
             "groups": {name: list(members) for name, members in self._inventory.groups.items()},
         }
         return Connection({**host.variables, **self._extra, **magic}, self._templar, self._redactor)
+
+    def _is_reached_by_ssh(self, name: str) -> bool:
+        known = self._inventory.hosts.get(name)
+        # One that is a template is not read for this: it may speak of what only the run will know.
+        return known is not None and {**known.variables, **self._extra}.get("ansible_connection", "ssh") == "ssh"
 
     def _made(self, name: str) -> Host:
         known = self._known(name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 
 import pytest
 
@@ -64,3 +66,16 @@ def test_a_host_whose_key_is_not_known_is_not_spoken_to(sentraplay: Program, ssh
     ended = sentraplay("run", "play.yml", "-i", "inventory.yml")
     assert ended.code == 4, ended.everything
     assert "unreachable: [db1] => " in ended.out
+
+
+@pytest.mark.parametrize(("connection", "code"), [("local", 0), ("ssh", 99)])
+def test_what_ssh_needs_is_loaded_only_for_hosts_reached_by_it(sentraplay: Program, connection: str, code: int) -> None:
+    sentraplay.write("early/fabric.py", "import os\nos._exit(99)\n")
+    host = {"ansible_connection": connection, "ansible_host": "127.0.0.1", "ansible_port": 9}
+    sentraplay.write("inventory.yml", json.dumps({"all": {"hosts": {"a": host}}}))
+    sentraplay.write("play.yml", "- hosts: a\n  gather_facts: false\n  tasks:\n    - command: 'true'\n")
+    environment = sentraplay.environment
+    environment["PYTHONPATH"] = f"{sentraplay.directory / 'early'}{os.pathsep}{environment['PYTHONPATH']}"
+    argv = sentraplay.argv("run", "play.yml", "-i", "inventory.yml")
+    done = subprocess.run(argv, cwd=sentraplay.directory, env=environment, capture_output=True, timeout=60, check=False)
+    assert done.returncode == code
