@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
+from itertools import accumulate
 from types import NoneType
 from typing import Any, Final
 
@@ -90,26 +91,31 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """`text` with every known secret masked."""
-        if text in self._whole:
-            return MASK
-        if not self._present(_flat(text)):
-            return text
-        for form in self._forms:
-            if form in text:
-                text = text.replace(form, MASK)
-        return self._without_broken(text)
+        return MASK if text in self._whole else self._everywhere(text)
 
     def lines(self, lines: Sequence[str]) -> list[str]:
         """The lines of one text with every known secret masked, also one that goes on in the next line."""
-        if not self._present(_flat("".join(lines))):
-            return [MASK if line in self._whole else line for line in lines]
-        masked = [self.text(line) for line in lines]
-        joined = "\n".join(masked)
-        whole = self._without_broken(joined)
-        return masked if whole == joined else self._split(whole, masked)
+        parts = self._split(self._everywhere("\n".join(lines)), lines)
+        return [MASK if line in self._whole else part for line, part in zip(lines, parts, strict=True)]
 
-    def unfinished(self, text: str) -> int:
-        """Where in `text` something begins that may become a secret with what follows; its length if nothing does."""
+    def finished(self, lines: Sequence[str]) -> int:
+        """How many of these lines can be shown: no secret reaches over the end of the last of them, nor can one that
+        goes on in what follows."""
+        flat = "".join(lines)
+        place = self._beginning_in(flat)
+        if place == len(flat):
+            return len(lines)
+        secrets = _occurrences(flat, self._present(flat))
+        ends = accumulate(map(len, lines))
+        sure = [
+            count
+            for count, end in enumerate(ends, 1)
+            if end <= place and not any(start < end < stop for start, stop in secrets)
+        ]
+        return max(sure, default=0)
+
+    def _beginning_in(self, text: str) -> int:
+        """Where something begins that may become a secret with what follows; the text's length if nothing does."""
         for start in range(max(0, len(text) - self._longest + 1), len(text)):
             alike = self._beginnings.get(text[start : start + _LOOK])
             if alike and any(len(form) > len(text) - start and form.startswith(text[start:]) for form in alike):
@@ -147,17 +153,42 @@ class Redactor:
         heads = {flat[start : start + _LOOK] for start in range(len(flat) - SHORTEST + 1)}
         return [form for head in heads & self._beginnings.keys() for form in self._beginnings[head] if form in flat]
 
-    def _without_broken(self, text: str) -> str:
-        """`text` with secrets masked that go on over line ends, which stay where they are."""
-        for form in sorted(self._present(_flat(text)), key=len, reverse=True):
-            broken = r"[\r\n]*".join(map(re.escape, form))
-            text = re.sub(broken, lambda found: re.sub(r"[^\r\n]+", MASK, found[0]), text)
-        return text
+    def _everywhere(self, text: str) -> str:
+        """`text` with every secret masked that is long enough to be looked for inside of a text."""
+        flat = _flat(text)
+        present = self._present(flat)
+        return _masked(text, _occurrences(flat, present)) if present else text
 
-    def _split(self, whole: str, masked: list[str]) -> list[str]:
+    def _split(self, whole: str, lines: Sequence[str]) -> list[str]:
         """`whole` as the lines it was joined from; each of those may have line ends of its own."""
         parts = iter(whole.split("\n"))
-        return ["\n".join(next(parts) for _ in range(line.count("\n") + 1)) for line in masked]
+        return ["\n".join(next(parts) for _ in range(line.count("\n") + 1)) for line in lines]
+
+
+def _occurrences(flat: str, forms: Sequence[str]) -> list[tuple[int, int]]:
+    """Where any of `forms` stands in a text without line ends: beginnings and ends, in order, none within another."""
+    found: list[tuple[int, int]] = []
+    for form in forms:
+        start = flat.find(form)
+        while start >= 0:
+            found.append((start, start + len(form)))
+            start = flat.find(form, start + 1)
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(found):
+        if joined and start < joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _masked(text: str, places: Sequence[tuple[int, int]]) -> str:
+    """`text` with masks at these places, which count without its line ends; line ends stay."""
+    at = [index for index, character in enumerate(text) if character not in "\r\n"]
+    for start, end in reversed(places):
+        first, last = at[start], at[end - 1] + 1
+        text = text[:first] + re.sub(r"[^\r\n]+", MASK, text[first:last]) + text[last:]
+    return text
 
 
 def register_all(value: object, redactor: Redactor) -> None:

@@ -28,12 +28,9 @@ class Lines:
         """Take a line; show what is certain by now."""
         with self._lock:
             waiting = [*self._waiting.get(stream, ()), line]
-            masked = self._redactor.lines(waiting)
-            sure = self._redactor.unfinished("".join(masked))
-            done = 0
-            while done < len(masked) and (sure := sure - len(masked[done])) >= 0:
-                self._show(stream, masked[done])
-                done += 1
+            done = self._redactor.finished(waiting)
+            for masked in self._redactor.lines(waiting)[:done]:
+                self._show(stream, masked)
             self._waiting[stream] = waiting[done:]
 
     def flush(self) -> None:

@@ -127,3 +127,21 @@ def test_a_number_that_is_a_secret_is_masked_and_small_ones_are_left_alone() -> 
 
 def test_a_short_secret_is_masked_only_as_a_whole_value() -> None:
     assert knowing("ab").redact(["ab", "a cab"]) == [MASK, "a cab"]
+
+
+@given(cut=st.integers(1, 17), width=st.integers(2, 9))
+def test_a_secret_within_another_does_not_leave_the_rest_of_it(cut: int, width: int) -> None:
+    secret = "Tr0ub4dor&3-secret"
+    redactor = knowing(secret, secret[:8], secret[-9:])
+    assert redactor.text(f"a {secret[:cut]}\n{secret[cut:]} b") == "a ***\n*** b"
+    lines = [secret[start : start + width] for start in range(0, len(secret), width)]
+    seen: list[str] = []
+    through = Lines(redactor, lambda stream, line: seen.append(line))
+    for line in lines:
+        through("stdout", line)
+    through.flush()
+    assert seen == [MASK] * len(lines)
+
+
+def test_secrets_that_overlap_are_masked_to_the_end_of_the_last() -> None:
+    assert knowing("abcdef", "defghi").text("x abcdefghi y") == "x *** y"
