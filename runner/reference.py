@@ -19,7 +19,7 @@ Schema = Mapping[str, Any]
 WIDTH: Final = 100
 
 _TEMPLATE: Final = {"type": "string", "pattern": r"\{[{%]", "description": "A template."}
-_KINDS: Final = ("play", "import_playbook", "block", "task", "handler")
+_KINDS: Final = ("play", "import_playbook", "role", "block", "task", "handler")
 _IMPORT: Final = "import_playbook"
 _SHOWN_BESIDE: Final = ("description", "default", "examples")
 _TYPES: Final = {
@@ -122,7 +122,7 @@ def _first_sentence(name: str, width: int) -> str:
 def playbook_schema() -> dict[str, object]:
     """The schema of playbooks for editors: every keyword and module a property, templates allowed anywhere."""
     definitions: dict[str, object] = {kind: _entry(kind) for kind in _KINDS}
-    for kind in ("task", "handler"):
+    for kind in ("task", "handler", "role"):
         definitions[f"{kind}_list_item"] = _list_item(kind)
     definitions["modules"] = {name: _module(module_schema(name)) for name in sorted(module_names())}
     return {
@@ -149,6 +149,8 @@ def playbook_schema_text() -> str:
 def _list_item(kind: str) -> dict[str, object]:
     if kind == "handler":
         return {"$ref": "#/definitions/handler"}
+    if kind == "role":
+        return {"anyOf": [{"type": "string", "minLength": 1}, {"$ref": "#/definitions/role"}]}
     return {
         "if": {"anyOf": [{"required": [key]} for key in ("block", "rescue", "always")]},
         "then": {"$ref": "#/definitions/block"},
@@ -164,7 +166,8 @@ def _entry(kind: Any) -> dict[str, object]:
     rest = {key: value for key, value in schema.items() if key != "properties"}
     if kind == "handler":
         rest["anyOf"] = [*rest["anyOf"], *({"required": [action]} for action in sorted(IMPORTS & module_names()))]
-    return {**rest, "additionalProperties": False, "properties": properties}
+    # Every other key of a role is a parameter.
+    return {**rest, "additionalProperties": kind == "role", "properties": properties}
 
 
 def _keyword(described: Schema) -> dict[str, object]:

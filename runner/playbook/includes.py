@@ -62,7 +62,9 @@ def included(
     role whose task includes it, `place` that of the include."""
     chain = inside.chain if inside else ()
     if taken.is_role:
-        loaded = library.role(Wanted(str(taken.path), place, dict(taken.files)), replace(origin, through=()))
+        loaded = library.role(
+            Wanted(taken.path.name, place, dict(taken.files), taken.path), replace(origin, through=())
+        )
         if loaded is None:
             return None
         document = grafted(Document({}, {(): place}, {}, place.file), {(LOADED,): loaded})

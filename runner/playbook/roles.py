@@ -26,11 +26,13 @@ _SUFFIXES: Final = ("", ".yml", ".yaml", ".json")
 
 @frozen
 class Wanted:
-    """A role that is asked for; `files` are the files of its folders that are not `main`."""
+    """A role that is asked for; `files` are the files of its folders that are not `main`, `directory` where it was
+    found, if it was looked for before."""
 
     name: str
     place: Location
     files: Mapping[str, str]
+    directory: FilePath | None = None
 
 
 class Roles:
@@ -41,7 +43,7 @@ class Roles:
 
     def load(self, wanted: Wanted, origin: Origin) -> Document | None:
         """The role with its dependencies; None, and a problem, if it is not there or leads back to itself."""
-        directory = self._directory(wanted, origin)
+        directory = wanted.directory or self._directory(wanted, origin)
         if directory is None or not self._library.is_new(directory, origin.through, wanted.place):
             return None
         search = replace(origin.search, beside=directory / "tasks", roles=(directory, *origin.search.roles))

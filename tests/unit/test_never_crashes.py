@@ -27,6 +27,7 @@ SOURCES = [*sorted((PLAYBOOKS / "good").glob("*.yml"))]
 ODD: tuple[Any, ...] = (
     None, True, 0, -1, 1.5, "", "x", "{{ x }}", "{{ x", "{% if %}", "yes", [], {}, [[]], [{}], {"a": {}}, {"x": [1]},
     "{{ item }}", "no such thing", [None], {"": ""}, "all", "{{ omit }}", 10**30, "\u2028", "a" * 300, {"debug": None},
+    {"role": "base"}, "base", "tasks/one.yml", {"name": "service"}, "flush_handlers", {"file": "{{ x }}.yml"},
     Encrypted(Cipher.ANSIBLE, "$ANSIBLE_VAULT;1.1;AES256\n00", ("a",), Location("f", 1, 1)),
     [Encrypted(Cipher.AGE, "-----BEGIN", ("a",), Location("f", 1, 1))], UnsafeText("{{ x }}"),
 )  # fmt: skip
@@ -34,6 +35,7 @@ UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
 WORDS = (
     "hosts", "tasks", "block", "rescue", "when", "vars", "command", "copy", "loop", "debug", "args", "notify", "name",
     "repositories", "register", "listen", "handlers", "serial", "loop_control", "environment", "vars_files", "tags",
+    "roles", "role", "include_tasks", "import_tasks", "include_role", "import_role", "import_playbook", "meta", "apply",
 )  # fmt: skip
 
 
