@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from itertools import accumulate
 from types import NoneType
@@ -61,7 +61,6 @@ class Redactor:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._whole: frozenset[str] = frozenset()
-        self._forms: tuple[str, ...] = ()
         self._unbroken: tuple[str, ...] = ()
         self._beginnings: dict[str, list[str]] = {}
         self._longest = 0
@@ -73,11 +72,11 @@ class Redactor:
             return
         with self._lock:
             self._whole = self._whole | {text}
-            if new := disguises(text).difference(self._forms):
-                self._forms = tuple(sorted((*self._forms, *new), key=len, reverse=True))
-                self._unbroken = tuple(dict.fromkeys(map(_flat, self._forms)))
-                self._beginnings = _beginnings(self._unbroken)
-                self._longest = max(map(len, self._unbroken))
+            if new := {_flat(form) for form in disguises(text)}.difference(self._unbroken):
+                # New objects each time: those who read them have no lock.
+                self._beginnings = _with_beginnings(self._beginnings, new)
+                self._longest = max(self._longest, *map(len, new))
+                self._unbroken = (*self._unbroken, *new)
 
     def register_derived(self, text: str) -> None:
         """From now on `text`, made of a secret, is masked, unless it is so short that it says nothing."""
@@ -136,7 +135,7 @@ class Redactor:
         if isinstance(value, (dict, Mapping)):
             return {self.redact(key): self.redact(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
-            if self._forms and len(value) > 1 and all(isinstance(item, str) for item in value):
+            if self._unbroken and len(value) > 1 and all(isinstance(item, str) for item in value):
                 return type(value)(self.lines(value))
             return type(value)(self.redact(item) for item in value)
         if is_dataclass(value) and not isinstance(value, type):
@@ -210,10 +209,10 @@ def _flat(text: str) -> str:
     return text.replace("\n", "").replace("\r", "")
 
 
-def _beginnings(forms: Sequence[str]) -> dict[str, list[str]]:
-    """The forms by each of their beginnings of at most `_LOOK` characters."""
-    found: dict[str, list[str]] = {}
+def _with_beginnings(known: Mapping[str, list[str]], forms: Iterable[str]) -> dict[str, list[str]]:
+    """`known`, forms by each of their beginnings of at most `_LOOK` characters, with more of them."""
+    found = dict(known)
     for form in forms:
         for length in range(1, _LOOK + 1):
-            found.setdefault(form[:length], []).append(form)
+            found[form[:length]] = [*found.get(form[:length], ()), form]
     return found
