@@ -20,6 +20,7 @@ QUIET: Final = {
 }
 LOCKED: Final = re.compile(r"Could not get lock|Unable to acquire the dpkg frontend lock|Unable to lock", re.IGNORECASE)
 BROKEN_OFF: Final = "dpkg was interrupted"
+FINISH: Final = ("dpkg", "--force-confdef", "--force-confold", "--configure", "-a")
 STEP: Final = re.compile(r"^(Inst|Remv|Purg|Conf) (\S+)(?: \[([^\]]*)\])?(?: \((\S+))?", re.MULTILINE)
 NOT_THERE: Final = re.compile(r"E: (?:Unable to locate package|Couldn't find any package by \w+) '?([^'\s]+)'?")
 NO_VERSION: Final = re.compile(r"E: Version '([^']+)' for '([^']+)' was not found")
@@ -122,7 +123,9 @@ def run(at: Acting, words: Sequence[str], *, lock_timeout: int, policy: int | No
     call = Script(RUN, (code, "apt-get", "-q", "-y", *words), env=QUIET)
     result = unlocked(at, lambda host: host.run(call, check=False), lock_timeout)
     if BROKEN_OFF in result.stderr:
-        at.host.run(Script(RUN, (code, "dpkg", "--configure", "-a", "--force-confdef", "--force-confold"), env=QUIET))
+        mended = at.host.run(Script(RUN, (code, *FINISH), env=QUIET), check=False)
+        if not mended.ok:
+            raise failure(FINISH, mended)
         result = unlocked(at, lambda host: host.run(call, check=False), lock_timeout)
     if not result.ok:
         raise failure(words, result)
