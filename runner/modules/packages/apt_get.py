@@ -161,7 +161,8 @@ def failure(words: Sequence[str], result: Result) -> TaskFailed:
         )
     said = [line for line in result.stderr.splitlines() if line.startswith(("E:", "dpkg:"))]
     last = said[-1].removeprefix("E: ") if said else result.stderr.strip()[-300:] or f"status {result.exit_code}"
-    return TaskFailed(f"apt-get {words[-1] if words else ''}: {last}", hint=_hint(result.stderr), data=data)
+    called = "dpkg --configure" if words is FINISH else f"apt-get {words[-1] if words else ''}"
+    return TaskFailed(f"{called}: {last}", hint=_hint(result.stderr), data=data)
 
 
 class Unavailable(TaskFailed):
