@@ -108,7 +108,7 @@ class Walk:
         return fallen
 
     def _ended(self, step: Step, ends: Ends) -> Falls:
-        fallen = self._falls(step.task, ends)
+        fallen = self._falls(step, ends)
         gone = {host for host, it in fallen.items() if it.fall is Fall.UNREACHABLE or not step.rescuable}
         if gone:
             is_fatal = self._is_fatal(step, gone, fallen)
@@ -117,12 +117,12 @@ class Walk:
                 self.stopped = self.stopped or is_fatal or self._is_too_much(self.lost)
         return fallen
 
-    def _falls(self, task: Task, ends: Ends) -> Falls:
+    def _falls(self, step: Step, ends: Ends) -> Falls:
         fallen: Falls = {}
         counts_as_failed = self._stage.on_unreachable == "rescue"
         for host, end in ends.items():
             if end.status is Status.FAILED or (end.status is Status.UNREACHABLE and counts_as_failed):
-                fallen[host] = Fallen(Fall.FAILED, Failure(task, end))
+                fallen[host] = Fallen(Fall.FAILED, Failure(step.task, end, step.keywords.role))
             elif end.status is Status.UNREACHABLE:
                 fallen[host] = Fallen(Fall.UNREACHABLE)
         return fallen

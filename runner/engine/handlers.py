@@ -89,7 +89,7 @@ class Handlers:
         fallen: Falls = {}
         if not self._all:
             return fallen
-        for handler in self._all:
+        for handler in tuple(self._all):
             standing = [host for host in hosts if host not in fallen]
             fallen |= self._run(walk, handler, point, standing, scope)
             if walk.stopped and not scope.must_run:

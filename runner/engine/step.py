@@ -15,7 +15,7 @@ from runner.events import TaskFinished
 from runner.frozen import frozen
 from runner.modules.contract import Module, RunInfo
 from runner.plan import Includes, Options
-from runner.playbook import Keywords, OnUnreachable, Role, Task
+from runner.playbook import Keywords, OnUnreachable, Role, RoleScope, Task
 from runner.secret import Redactor
 
 
@@ -25,9 +25,11 @@ class Failure:
 
     task: Task
     end: TaskFinished
+    role: RoleScope | None = None
 
     def variables(self) -> dict[str, object]:
-        task = {"name": self.end.name, "action": self.task.module, "path": self.task.path}
+        name = self.end.name.removeprefix(f"{self.role.name} : ") if self.role else self.end.name
+        task = {"name": name, "action": self.task.module, "path": self.task.path}
         return {"ansible_failed_task": task, "ansible_failed_result": known_result(self.end, "ansible_failed_result")}
 
 

@@ -186,7 +186,8 @@ class _Walk:
         needed = (loaded.get("meta") or {}).get("dependencies") or ()
         yield from self.below(role.dependencies, needed, (*at, "meta", "dependencies"))
         yield from self.below(role.tasks, loaded.get("tasks") or (), (*at, "tasks"))
-        handlers = replace(self, is_handler=True)
+        beside = replace(self.search, beside=role.scope.directory / "handlers")
+        handlers = replace(self, is_handler=True, search=beside)
         yield from handlers.below(role.handlers, loaded.get("handlers") or (), (*at, "handlers"))
 
     def _inside(self, entry: Block | Role, level: Level | None) -> _Walk:

@@ -199,6 +199,24 @@ def test_roles_that_need_each_other_are_refused(stage: Stage) -> None:
     ]
 
 
+def test_a_task_of_a_role_that_failed_is_called_by_its_own_name_in_the_rescue(stage: Stage) -> None:
+    rescue = "rescue: [{command: 'ok {{ ansible_failed_task.name }}'}]"
+    write(stage.directory, {"roles/r/tasks/main.yml": f"- block: [{{name: bad, command: fail}}]\n  {rescue}\n"})
+    assert stage.run("- {hosts: all, roles: [r]}").cmds() == ["fail", "ok bad"]
+
+
+def test_a_handler_of_a_role_includes_files_beside_itself(stage: Stage) -> None:
+    write(
+        stage.directory,
+        {
+            "roles/r/tasks/main.yml": "- {command: changed, notify: h}\n",
+            "roles/r/handlers/main.yml": "- {name: h, include_tasks: more.yml}\n",
+            "roles/r/handlers/more.yml": "- command: ok {{ role_name }}\n",
+        },
+    )
+    assert stage.run("- {hosts: all, roles: [r]}").cmds() == ["changed", "ok r"]
+
+
 def test_a_role_cannot_be_a_handler(stage: Stage) -> None:
     write(stage.directory, WEB)
     assert problems(stage, "- {hosts: all, handlers: [{name: h, import_role: {name: web}}]}") == [
