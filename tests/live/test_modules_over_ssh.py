@@ -19,7 +19,7 @@ PLAYBOOK = """\
   vars: {{at: "{at}"}}
   tasks:
     - file: {{path: "{{{{ at }}}}", state: directory, mode: "0750"}}
-    - copy: {{content: "one\\ntwo\\n", dest: "{{{{ at }}}}/conf"}}
+    - copy: {{content: "one\\ntwo\\n", dest: "{{{{ at }}}}/conf", force: false}}
     - lineinfile: {{path: "{{{{ at }}}}/conf", regexp: "^two", line: "two = 2"}}
     - blockinfile: {{path: "{{{{ at }}}}/conf", block: "three\\nfour"}}
     - replace: {{path: "{{{{ at }}}}/conf", regexp: "^one$", replace: "one = {{{{ ansible_system }}}}"}}
