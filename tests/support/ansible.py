@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -30,13 +30,12 @@ def is_there() -> bool:
     return PROGRAM.exists()
 
 
-def play(playbook: Path, home: Path, *arguments: str, inventory: Sequence[Path] = (), timeout: float = 120) -> Played:
+def play(playbook: Path, home: Path, *arguments: str, timeout: float = 120) -> Played:
     """Carry out a playbook with Ansible; `home` is an empty directory for whatever it keeps."""
     home.mkdir(parents=True, exist_ok=True)
     log = home / "told.jsonl"
-    argv = [str(PROGRAM), *[word for path in inventory for word in ("-i", str(path))], *arguments, str(playbook)]
     done = subprocess.run(
-        argv,
+        [str(PROGRAM), *arguments, str(playbook)],
         env=_environment(home, log),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -63,6 +62,7 @@ def _environment(home: Path, log: Path) -> dict[str, str]:
         "ANSIBLE_CALLBACK_PLUGINS": str(PLUGINS),
         "ANSIBLE_CALLBACKS_ENABLED": "told",
         "ANSIBLE_PIPELINING": "1",
+        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_DEPRECATION_WARNINGS": "0",
         "ANSIBLE_LOCALHOST_WARNING": "0",

@@ -16,6 +16,7 @@ from typing import Final
 
 import pytest
 
+from tests.support import ansible
 from tests.support.postgres import find_programs
 
 REQUIRE: Final = "SENTRAPLAY_REQUIRE"
@@ -52,6 +53,10 @@ def _programs(*names: str) -> str | None:
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
     missing = [name for name in names if shutil.which(name, path=path) is None]
     return f"no {', '.join(missing)} (tests/run as root installs it)" if missing else None
+
+
+def _ansible() -> str | None:
+    return None if ansible.is_there() else "ansible-core is not installed (pip install '.[conformance]')"
 
 
 def _root() -> str | None:
@@ -114,4 +119,5 @@ PROBES: Final[Mapping[str, Callable[[], str | None]]] = {
     "users": _users,
     "tmpfs": _tmpfs,
     "docker": _docker,
+    "ansible": _ansible,
 }

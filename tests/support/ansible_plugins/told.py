@@ -39,7 +39,9 @@ class CallbackModule(CallbackBase):
             file.write(json.dumps(_plain(told)) + "\n")
 
     def _ended(self, status: str, result: Any) -> None:
-        self._tell(status=status, task=result._task.get_name(), host=result._host.get_name(), result=result._result)
+        task = result._task
+        name, host = task.get_name(), result._host.get_name()
+        self._tell(status=status, task=name, host=host, action=task.action, result=result._result)
 
     def v2_runner_on_ok(self, result: Any) -> None:
         self._ended("ok", result)
@@ -51,7 +53,7 @@ class CallbackModule(CallbackBase):
         self._ended("skipped", result)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        self._ended("unreachable", result)
+        self._ended("ignored" if result._task.ignore_unreachable else "unreachable", result)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         self._tell(recap={host: stats.summarize(host) for host in sorted(stats.processed)})
