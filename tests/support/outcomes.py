@@ -25,8 +25,8 @@ _OURS: Final = {0: "ok", 1: "bug", 2: "failed", 3: "failed", 4: "unreachable", 5
 class Outcome:
     """How a run ended and what it left.
 
-    `exit`: ok, failed, unreachable or invalid (nothing was done). `recap`: the counts of each host that has any. `story`: each
-    host's tasks in order, as "name: status". `said`: what `fail`, and `debug` that did not fail, said on each host.
+    `exit`: ok, failed, unreachable or invalid (nothing was done). `recap`: the counts of each host that has any.
+    `story`: each host's tasks in order, as "name: status". `said`: what `fail`, and `debug` that did not fail, said.
     `files`: the tree it wrote, as path -> content; JSON is data, a directory is "/", a link "-> target".
     """
 
@@ -134,7 +134,7 @@ def _tree(out: Path) -> dict[str, object]:
 
 def _content(path: Path, out: Path) -> object:
     if path.is_symlink():
-        return f"-> {_without(out, os.readlink(path))}"
+        return f"-> {_without(out, str(path.readlink()))}"
     mode = f"{stat.S_IMODE(path.stat().st_mode):04o}"
     if path.is_dir():
         return f"{mode} /"
