@@ -24,10 +24,10 @@ _PLACE: Final = "jobs=${HOME:?}/.sentraplay/jobs job=$jobs/$1\n"
 # The program comes through descriptor 3; `&` would give it an empty standard input.
 _SUPERVISE: Final = """
 exec 3<&0 </dev/null >/dev/null 2>&1
-job=$1 limit=$2 alone=$(command -v setsid)
+job=$1 limit=$2 mask=$3 alone=$(command -v setsid)
 trap : TERM HUP
 printf '%s %s\\n' "$$" "$(cat /proc/sys/kernel/random/boot_id)" >"$job/pid.new" && mv "$job/pid.new" "$job/pid"
-$alone sh <&3 3<&- >"$job/stdout" 2>"$job/stderr" &
+( umask "$mask"; exec $alone sh ) <&3 3<&- >"$job/stdout" 2>"$job/stderr" &
 program=$!
 exec 3<&-
 if [ "$alone" ]; then group=-$program; else group=$program; fi
@@ -43,12 +43,13 @@ printf '%s\\n' "$status" >"$job/status.new" && sync && mv "$job/status.new" "$jo
 _START: Final = (
     _PLACE
     + """
+mask=$(umask)
 umask 077
 mkdir -p -- "$jobs" || exit 1
 program=$(cat; echo .)
 mkdir -- "$job" 2>/dev/null || { [ -d "$job" ]; exit; }
 alone=$(command -v setsid)
-printf %s "${program%.}" | ( exec $alone sh -c "$3" sh "$job" "$2" ) >/dev/null 2>&1 &
+printf %s "${program%.}" | ( exec $alone sh -c "$3" sh "$job" "$2" "$mask" ) >/dev/null 2>&1 &
 tries=0
 while [ $tries -lt 100 ] && ! [ -e "$job/pid" ]; do tries=$((tries+1)); sleep 0.1 || sleep 1; done
 [ -e "$job/pid" ]

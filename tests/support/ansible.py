@@ -59,6 +59,7 @@ def _environment(home: Path, log: Path) -> dict[str, str]:
         "TZ": "UTC",
         "ANSIBLE_CONFIG": str(home / "ansible.cfg"),
         "ANSIBLE_HOME": str(home / ".ansible"),
+        "ANSIBLE_ASYNC_DIR": str(home / ".ansible_async"),
         "ANSIBLE_CALLBACK_PLUGINS": str(PLUGINS),
         "ANSIBLE_CALLBACKS_ENABLED": "told",
         "ANSIBLE_PIPELINING": "1",
