@@ -144,7 +144,8 @@ class Attempt:
                 return results.skipped("Conditional result was False", false)
             raise
         if not items:
-            return results.skipped("No items in the list")
+            nothing = results.skipped("No items in the list")
+            return replace(nothing, result={**nothing.result, "results": []})
         return results.of_loop(self._items(items, variables))
 
     def _items(self, items: list[Any], variables: dict[str, Any]) -> list[Ended]:

@@ -14,7 +14,7 @@ from runner.engine.context import Context
 from runner.engine.lines import Lines
 from runner.engine.results import Ended
 from runner.engine.step import Stage, Step
-from runner.errors import TaskFailed
+from runner.errors import TaskFailed, TimedOut
 from runner.events import OutputLine
 from runner.frozen import frozen
 from runner.hosts.contract import Become, Host
@@ -60,8 +60,13 @@ class Doing:
         host of a job, whose traces may be removed only once its end is recorded.
         """
         lines = Lines(self.stage.redactor, self._line)
+        deadline = time.monotonic() + self.timeout
         try:
-            return self._done(time.monotonic() + self.timeout, lines, number)
+            return self._done(deadline, lines, number)
+        except TimedOut as late:
+            if time.monotonic() >= deadline:
+                late.data = {**late.data, "timedout": {"period": self.timeout}}
+            raise
         finally:
             lines.flush()
 
@@ -182,7 +187,12 @@ def _become(stage: Stage, step: Step, reader: Reader, target: str, host: str, va
 
 
 def _environment(step: Step, reader: Reader, variables: Variables) -> dict[str, str]:
-    if not step.keywords.environment:
-        return {}
-    rendered = reader.value(dict(step.keywords.environment), variables)
-    return {str(name): reveal(value) if isinstance(value, Secret) else str(value) for name, value in rendered.items()}
+    found: dict[str, object] = {}
+    for part in step.keywords.environment:
+        rendered = reader.value(part if isinstance(part, str) else dict(part), variables)
+        if not isinstance(rendered, Mapping):
+            raise TaskFailed(
+                "the environment is no mapping", hint="give it as `NAME: value`, or a variable that is that"
+            )
+        found.update(rendered)
+    return {str(name): reveal(value) if isinstance(value, Secret) else str(value) for name, value in found.items()}

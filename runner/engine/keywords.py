@@ -26,7 +26,7 @@ def inside(outer: Keywords, inner: Keywords) -> Keywords:
         tags=outer.tags + tuple(tag for tag in inner.tags if tag not in outer.tags),
         vars={**outer.vars, **inner.vars} if inner.vars else outer.vars,
         params={**outer.params, **inner.params} if inner.params else outer.params,
-        environment={**outer.environment, **inner.environment} if inner.environment else outer.environment,
+        environment=outer.environment + inner.environment,
         module_defaults={**outer.module_defaults, **inner.module_defaults}
         if inner.module_defaults
         else outer.module_defaults,

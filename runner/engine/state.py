@@ -145,8 +145,9 @@ class RunState:
             self.values.setdefault(other, {}).update(_facts(event, facts))
         if event.is_handler:
             handler = handler_of(event.path)
-            self.handled[handler, event.host] = event.path
-            self.pending.get(event.host, {}).pop(handler, None)
+            for host in (event.host, *event.shared_with):
+                self.handled[handler, host] = event.path
+                self.pending.get(host, {}).pop(handler, None)
         for handler in event.notified:
             self._notified(handler, event)
 

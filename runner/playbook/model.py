@@ -29,14 +29,15 @@ class Keywords:
 
     `when`, `tags`, `vars`, `params`, `environment` and `module_defaults` add up on the way down; of the rest the
     innermost counts. `params` are variables given to roles and to what is included; unlike `vars` they win over
-    facts. `directory` is that of the file the tasks stand in, if it is not the play's.
+    facts. `environment` has a part for each level, which may be a template as a whole. `directory` is that of the
+    file the tasks stand in, if it is not the play's.
     """
 
     when: tuple[str | bool, ...] = ()
     tags: tuple[str, ...] = ()
     vars: Variables = field(default_factory=dict)
     params: Variables = field(default_factory=dict)
-    environment: Variables = field(default_factory=dict)
+    environment: tuple[Variables | str, ...] = ()
     module_defaults: Mapping[str, Variables] = field(default_factory=dict)
     become: object = None
     become_user: object = None

@@ -254,7 +254,7 @@ def _keywords(entry: Mapping[str, Any]) -> Keywords:
         when=_conditions(entry.get("when")) or (),
         tags=tuple(tag.strip() for text in _strings(entry.get("tags")) for tag in text.split(",")),
         vars=entry.get("vars", {}),
-        environment=entry.get("environment", {}),
+        environment=(entry["environment"],) if entry.get("environment") else (),
         module_defaults={module: named(module, args) for module, args in entry.get("module_defaults", {}).items()},
         **said,
     )

@@ -18,6 +18,9 @@ PROGRAM: Final = Path(sys.executable).with_name("sentraplay")
 COUNTS: Final = ("ok", "changed", "unreachable", "failed", "skipped", "rescued", "ignored")
 
 _TALKING: Final = ("debug", "fail")
+_NO_TASKS: Final = ("meta", "include_tasks", "include_role")
+"""What is written like a task and is none: of these Ansible tells only sometimes."""
+
 _OURS: Final = {0: "ok", 1: "bug", 2: "failed", 3: "failed", 4: "unreachable", 5: "usage", 6: "invalid", 7: "refused"}
 
 
@@ -110,7 +113,8 @@ def _outcome(kind: str, recap: Mapping[str, Any], ends: list[_End], out: Path, o
     story: dict[str, list[str]] = {}
     said: dict[str, list[object]] = {}
     for end in ends:
-        story.setdefault(end.host, []).append(f"{end.name.rpartition(' : ')[2]}: {end.status}")
+        if end.module not in _NO_TASKS:
+            story.setdefault(end.host, []).append(f"{end.name.rpartition(' : ')[2]}: {end.status}")
         if end.module in _TALKING and (end.module == "fail" or end.status not in ("failed", "ignored")):
             said.setdefault(end.host, []).extend(_without(out, message) for message in _messages(end.result))
     counted = {host: counts for host, counts in recap.items() if any(counts.values())}
