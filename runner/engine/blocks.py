@@ -26,10 +26,11 @@ from runner.playbook import INCLUDES, Block, Entry, Keywords, Role, Task, inside
 
 
 class Fall(Enum):
-    """Why a host left: it failed, it could not be reached, others took it with them, or a `meta` task said that the
-    play or the role is over for it."""
+    """Why a host left: it failed, it could not be reached, others took it with them (out of the play, or to the
+    rescue of a block), or a `meta` task said that the play or the role is over for it."""
 
     FAILED = auto()
+    DRAWN_ALONG = auto()
     UNREACHABLE = auto()
     STOPPED = auto()
     ENDED = auto()
@@ -103,6 +104,8 @@ class Walk:
         """Do one task on `hosts`, and what it includes; those that fall for good are counted. `outer` surrounds it."""
         ends = self._crew.perform(self._stage.beside(step), step, hosts)
         fallen = self._ended(step, ends)
+        if step.rescuable:
+            fallen |= self._drawn_along(step, hosts, fallen)
         if step.task.module in INCLUDES:
             fallen |= self._include(step, {host: end for host, end in ends.items() if host not in fallen}, outer)
         return fallen
@@ -116,6 +119,13 @@ class Walk:
                 self.lost |= gone
                 self.stopped = self.stopped or is_fatal or self._is_too_much(self.lost)
         return fallen
+
+    def _drawn_along(self, step: Step, hosts: tuple[str, ...], fallen: Falls) -> Falls:
+        """Where any error is fatal and the block is rescued, every host goes to the rescue."""
+        failed = [host for host, it in fallen.items() if it.fall is Fall.FAILED]
+        if not failed or not self._is_fatal(step, failed, fallen):
+            return {}
+        return {host: Fallen(Fall.DRAWN_ALONG) for host in hosts if host not in fallen}
 
     def _falls(self, step: Step, ends: Ends) -> Falls:
         fallen: Falls = {}
@@ -203,11 +213,11 @@ class Walk:
         return fallen
 
     def _rescue(self, block: Block, fallen: Falls, scope: Scope) -> Falls:
-        failed = tuple(host for host, it in fallen.items() if it.fall is Fall.FAILED)
+        failed = tuple(host for host, it in fallen.items() if it.fall in (Fall.FAILED, Fall.DRAWN_ALONG))
         if not failed:
             return fallen
         again = self.run(block.rescue, failed, scope)
-        saved = [host for host in failed if host not in again]
+        saved = [host for host in failed if host not in again and fallen[host].fall is Fall.FAILED]
         recorded = self._stage.chronicle.state.rescued
         for host in saved:
             if (block.path, host) not in recorded:

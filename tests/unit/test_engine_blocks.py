@@ -239,7 +239,7 @@ def test_any_errors_fatal_stops_all_hosts_after_the_task(stage: Stage) -> None:
     assert (run.recap("a").failed, run.recap("b").failed) == (0, 1)
 
 
-def test_any_errors_fatal_spares_what_is_rescued(stage: Stage) -> None:
+def test_any_errors_fatal_takes_every_host_to_the_rescue_as_in_ansible(stage: Stage) -> None:
     stage.hosts("a", "b")
     run = stage.run(
         f"""
@@ -251,7 +251,7 @@ def test_any_errors_fatal_spares_what_is_rescued(stage: Stage) -> None:
             - command: ok 2
         """
     )
-    assert run.cmds("a") == ["ok", "ok 2"]
+    assert run.cmds("a") == ["ok", "ok rescue", "ok 2"]
     assert run.cmds("b") == ["fail", "ok rescue", "ok 2"]
 
 
@@ -324,3 +324,24 @@ def test_ten_hosts_and_twenty_tasks_keep_in_step(stage: Stage) -> None:
     assert len(run.calls) == 200
     assert run.cmds() == sorted(run.cmds())
     assert all(run.recap(name).ok == 20 for name in names)
+
+
+def test_where_any_error_is_fatal_all_hosts_go_to_the_rescue_and_on(stage: Stage) -> None:
+    stage.hosts("a", "b")
+    run = stage.run(
+        """
+        - hosts: all
+          any_errors_fatal: true
+          tasks:
+            - block:
+                - command: "{{ 'fail' if inventory_hostname == 'b' else 'ok' }} work"
+                - command: ok more
+              rescue:
+                - command: ok rescue
+            - command: ok after
+        """
+    )
+    assert run.code == ExitCode.OK
+    assert run.cmds("a") == ["ok work", "ok rescue", "ok after"]
+    assert run.cmds("b") == ["fail work", "ok rescue", "ok after"]
+    assert (run.recap("a").rescued, run.recap("b").rescued) == (0, 1)

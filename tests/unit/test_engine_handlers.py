@@ -177,3 +177,17 @@ def test_a_failed_task_notifies_nobody(stage: Stage) -> None:
         """
     )
     assert run.cmds() == ["changed 1"]
+
+
+def test_a_handler_that_ran_once_has_run_for_all_that_notified_it(stage: Stage) -> None:
+    stage.hosts("a", "b")
+    run = stage.run(
+        """
+        - hosts: all
+          tasks:
+            - {name: t, command: changed work, notify: h}
+          handlers:
+            - {name: h, command: ok handled, run_once: true}
+        """
+    )
+    assert [end.host for end in run.ends("h")] == ["a"]

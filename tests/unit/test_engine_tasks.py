@@ -412,3 +412,42 @@ def test_run_once_with_a_loop_and_delegation(stage: Stage) -> None:
     stage.hosts("a", "b", "c")
     run = stage.run(one("- {name: t, command: 'ok {{ item }}', loop: [1, 2], run_once: true, delegate_to: c}"))
     assert [(call.cmd, call.machine) for call in run.calls] == [("ok 1", "c"), ("ok 2", "c")]
+
+
+def test_an_environment_may_be_a_variable_as_a_whole(stage: Stage) -> None:
+    run = stage.run(
+        """
+        - hosts: all
+          vars: {all_of_it: {ONE: outer, TWO: "{{ 1 + 1 }}"}}
+          environment: "{{ all_of_it }}"
+          tasks:
+            - {name: t, command: ok, environment: {ONE: inner}}
+        """
+    )
+    assert run.status("t") is Status.OK
+
+
+def test_an_environment_that_is_no_mapping_fails_its_task(stage: Stage) -> None:
+    run = stage.run(
+        """
+        - hosts: all
+          tasks:
+            - {name: r, command: ok text, register: r}
+            - {name: t, command: ok, environment: "{{ r.stdout }}"}
+        """
+    )
+    assert run.status("t") is Status.FAILED
+    assert run.end("t").message == "the environment is no mapping"
+
+
+def test_a_loop_over_nothing_registers_no_results(stage: Stage) -> None:
+    run = stage.run(
+        """
+        - hosts: all
+          tasks:
+            - {name: t, command: ok, loop: [], register: r}
+            - {name: u, command: "ok {{ r.results | length }}"}
+        """
+    )
+    assert run.status("t") is Status.SKIPPED
+    assert run.cmds() == ["ok 0"]
