@@ -37,6 +37,7 @@ class Surroundings:
     repositories: Repositories
     templar: Templar
     directory: Path
+    play_vars: Mapping[str, object]
     watch: Callable[[Event], None]
     interrupted: threading.Event
     clock: Callable[[], float]
@@ -65,6 +66,7 @@ class Context:
         self._host = host
         self.keywords = keywords
         self.search = search(keywords, around.directory)
+        self.play_vars = around.play_vars
         self.path = path
         self._run = run
         self._variables = variables

@@ -17,7 +17,7 @@ from runner.events import TaskFinished
 from runner.frozen import frozen
 from runner.modules.contract import Acting, Change, Module, Outcome, Reading
 from runner.plan import Found, Includes
-from runner.playbook import Entry, Keywords, Taken, first_directory, first_file, keywords_of, role_files
+from runner.playbook import Entry, Keywords, Origin, Taken, first_directory, first_file, keywords_of, role_files
 
 DEEPEST: Final = 100
 """How deep files may include files: more is a circle that nothing ends."""
@@ -127,9 +127,9 @@ def taken_in(stage: Stage, part: Part, step: Step, outer: Keywords) -> tuple[tup
 
     Refused if the files are not those that were taken in before the run was resumed.
     """
-    around = stage.around.directory
-    place = step.task.location
-    found = stage.includes.take(part.taken, part.prefix, search(step.keywords, around), place, step.keywords.role)
+    around = stage.around
+    origin = Origin(search(step.keywords, around.directory), known=around.play_vars)
+    found = stage.includes.take(part.taken, part.prefix, origin, step.task.location, step.keywords.role)
     if part.checksum and found.checksum != part.checksum:
         raise Refused(
             f"{part.taken.path} is not what it was when it was included",
@@ -192,8 +192,9 @@ def _read(includes: Includes, taken: Taken, at: Context) -> Found:
             why="a file that takes itself in without end would never come to one",
             hint="give the include a condition that ends it",
         )
+    origin = Origin(at.search, known=at.play_vars)
     try:
-        return includes.take(taken, at.path, at.search, Location(at.path, 1, 1), at.keywords.role)
+        return includes.take(taken, at.path, origin, Location(at.path, 1, 1), at.keywords.role)
     except InvalidInput as error:
         first, *more = error.problems
         told = [f"{problem.location}: {problem.message}" for problem in error.problems]

@@ -184,6 +184,7 @@ class PlayRun:
             repositories=repositories,
             templar=parts.templar,
             directory=self._play.directory,
+            play_vars=self._play.keywords.vars,
             watch=parts.chronicle.watch,
             interrupted=parts.interrupted,
             clock=parts.clock,

@@ -31,22 +31,22 @@ class Includes:
         self._lock = threading.Lock()
         self._found: dict[tuple[Taken, str, Search], Found] = {}
 
-    def take(self, taken: Taken, prefix: str, search: Search, place: Location, inside: RoleScope | None) -> Found:
+    def take(self, taken: Taken, prefix: str, origin: Origin, place: Location, inside: RoleScope | None) -> Found:
         """The entries of a file or role, with paths that begin with `prefix`. InvalidInput with all that is wrong."""
-        key = (taken, prefix, search)
+        key = (taken, prefix, origin.search)
         with self._lock:
             found = self._found.get(key)
             if found is None:
-                found = self._found[key] = self._read(taken, prefix, search, place, inside)
+                found = self._found[key] = self._read(taken, prefix, origin, place, inside)
             return found
 
-    def _read(self, taken: Taken, prefix: str, search: Search, place: Location, inside: RoleScope | None) -> Found:
+    def _read(self, taken: Taken, prefix: str, origin: Origin, place: Location, inside: RoleScope | None) -> Found:
         before = len(self._library.problems)
-        inclusion = included(self._library, taken, Origin(search), prefix, place, inside)
+        inclusion = included(self._library, taken, origin, prefix, place, inside)
         problems = self._library.problems[before:]
         del self._library.problems[before:]
         if inclusion is not None:
-            problems += self._wrong(inclusion, search)
+            problems += self._wrong(inclusion, origin.search)
         if inclusion is None or problems:
             raise InvalidInput(
                 problems or [Problem(f"there is nothing to include in {taken.path}", place, rule=Rule.MISSING_FILE)]

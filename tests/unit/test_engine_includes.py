@@ -242,6 +242,12 @@ def test_a_circle_that_only_the_run_can_tell_is_bounded(stage: Stage) -> None:
     assert "more than 100 deep" in run.ends()[-1].message
 
 
+def test_what_is_included_may_import_files_that_the_play_names(stage: Stage) -> None:
+    write(stage.directory, {"in.yml": "- import_tasks: '{{ kind }}.yml'\n", "x.yml": "- command: ok x\n"})
+    tasks = "[{include_tasks: in.yml}, {include_tasks: in.yml, loop: [1]}]"
+    assert stage.run(f"- {{hosts: all, vars: {{kind: x}}, tasks: {tasks}}}").cmds() == ["ok x", "ok x"]
+
+
 def test_only_one_host_takes_in_what_is_included_once(stage: Stage) -> None:
     stage.hosts("a", "b")
     write(stage.directory, {"in.yml": "- command: ok in\n"})
