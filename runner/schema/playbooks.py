@@ -11,6 +11,7 @@ from runner.document import Document, Path
 from runner.errors import Problem
 from runner.rules import Rule
 from runner.schema.aliases import aliases, named, spelled
+from runner.schema.elsewhere import known_elsewhere
 from runner.schema.files import Kind, keyword_schema, module_names, module_schema
 from runner.schema.structure import Structure
 from runner.schema.validation import ArgumentProblem, argument_problems, keyword_problems, located
@@ -29,20 +30,6 @@ INCOMPLETE: Final = frozenset({Rule.MISSING_KEY, Rule.CONFLICTING_KEYS})
 """What may be wrong with arguments only as long as not all of them are there."""
 IMPORTS: Final = frozenset({"import_tasks", "import_role"})
 ROLE_ACTIONS: Final = frozenset({"import_role", "include_role"})
-
-UNSUPPORTED: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("sudo", "sudo_user"), "use become and become_user"),
-    "become_method": "leave it out: sudo is the only way",
-    "become_flags": "leave it out",
-    "local_action": "write the module, and delegate_to: localhost",
-    "action": "write the module's name as the key",
-    "remote_user": "set ansible_user in the inventory",
-    "port": "set ansible_port in the inventory",
-    "connection": "set ansible_connection in the inventory",
-    "collections": "leave it out: modules have no collections here",
-    "debugger": "leave it out",
-}
-"""Ansible's keywords that have no meaning here yet, and what to do instead."""
 
 
 def modules_with_defaults(data: object) -> frozenset[str]:
@@ -303,7 +290,7 @@ class _Walk:
             if key in module_schema(module).get("properties", {}) or key in aliases(module):
                 message = f"'{key}' is an argument of '{module}', not a keyword"
                 return Rule.UNKNOWN_KEYWORD, message, f"indent it below '{module}:'"
-        if elsewhere := _known_elsewhere(key, kind):
+        if elsewhere := known_elsewhere(key, kind):
             return elsewhere
         known = frozenset(keyword_schema(kind)["properties"])
         if modules or kind not in ("task", "handler"):
@@ -370,20 +357,3 @@ def _as_written(problem: ArgumentProblem, module: str, given: Mapping[str, objec
 def _keys_of(path: Path) -> Path:
     """The beginning of a path that leads through mappings only: what can be left out as a whole."""
     return tuple(takewhile(lambda step: isinstance(step, str), path))
-
-
-def _known_elsewhere(key: str, kind: Kind) -> tuple[Rule, str, str] | None:
-    """Rule, message and hint for a word that has a meaning, but not here."""
-    short = key.rpartition(".")[2]
-    if key in UNSUPPORTED:
-        return Rule.UNSUPPORTED, f"'{key}' is not supported", UNSUPPORTED[key]
-    if key in module_names():
-        message = f"the module '{key}' cannot stand in a {kind}"
-        return Rule.UNKNOWN_KEYWORD, message, "put it into a task of `tasks`"
-    if short in module_names() and kind in ("task", "handler"):
-        return Rule.UNKNOWN_MODULE, f"'{key}' is not a module's name here", f"write '{short}'"
-    for other in ("task", "play", "block", "handler"):
-        if key in keyword_schema(other)["properties"]:
-            article = "an" if kind.startswith("i") else "a"
-            return Rule.UNKNOWN_KEYWORD, f"'{key}' is a keyword of a {other}, not of {article} {kind}", ""
-    return None
