@@ -57,7 +57,7 @@ class Attempt:
             raise Interrupted("interrupted")
         if bad and self._is_ignored(ended.status):
             ended = replace(ended, status=Status.IGNORED)
-        elif ended.status in (Status.CHANGED, Status.UNKNOWN) and self._task.notify:
+        elif ended.status in (Status.CHANGED, Status.UNKNOWN) and self._step.keywords.notify:
             ended, notified = self._notified(ended)
         return self._finished(ended, notified, name, shared_with, time.monotonic() - started)
 
@@ -278,7 +278,7 @@ class Attempt:
     def _notified(self, ended: Ended) -> tuple[Ended, tuple[str, ...]]:
         try:
             variables = self._variables()
-            names = [self._reader.text(name, variables) for name in self._task.notify]
+            names = [self._reader.text(name, variables) for name in self._step.keywords.notify or ()]
             paths = [path for name in names for path in self._stage.handlers_named(name)]
         except SentraPlayError as error:
             return results.failed(error), ()

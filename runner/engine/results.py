@@ -45,6 +45,8 @@ def acted(outcome: Outcome, show_diff: bool) -> Ended:
     data = _data(outcome.data)
     result = {"changed": outcome.changed, "failed": False, **_lines(data), **data}
     status = Status.CHANGED if outcome.changed else Status.OK
+    if outcome.skipped:
+        status, result = Status.SKIPPED, {**result, "skipped": True}
     return Ended(
         status,
         result,
@@ -61,6 +63,8 @@ def previewed(change: Change, show_diff: bool) -> Ended:
     known = {} if change.needed is None else {"changed": change.needed, "failed": False}
     result = {**known, **_lines(data), **data}
     status = {True: Status.CHANGED, False: Status.OK, None: Status.UNKNOWN}[change.needed]
+    if change.skipped:
+        status, result = Status.SKIPPED, {**result, "skipped": True}
     return Ended(
         status,
         result,

@@ -168,7 +168,7 @@ class PlayVariables:
         inventory, options, run = self._inventory, self._plan.options, self._run
         return {
             "groups": {name: list(hosts) for name, hosts in inventory.groups.items()},
-            "hostvars": self._templar.hostvars(tuple(inventory.hosts), self.of),
+            "hostvars": self._templar.hostvars(tuple(inventory.hosts), self.of, listed=inventory.groups["all"]),
             "playbook_dir": str(self._directory.absolute()),
             "ansible_play_name": self._planned.play.name,
             "ansible_play_hosts_all": list(self._planned.hosts),

@@ -36,7 +36,8 @@ class Change:
     """What apply would do. `needed` is None when it cannot be known without acting.
 
     `data` is what a registered variable holds in check mode; leave out what is not known. `facts`
-    become host variables in check mode too: what is known without asking a host (set_fact).
+    become host variables in check mode too: what is known without asking a host (set_fact). `skipped` is as in
+    `Outcome`.
     """
 
     needed: bool | None
@@ -46,11 +47,13 @@ class Change:
     facts: Mapping[str, object] = field(default_factory=dict)
     included: IncludedVariables | None = None
     added: AddedHost | None = None
+    skipped: bool = False
 
 
 @frozen
 class Outcome:
-    """What apply did. `data` goes into the registered result, `facts` become host variables."""
+    """What apply did. `data` goes into the registered result, `facts` become host variables. `skipped`: an argument
+    such as `creates` said that it was not its turn."""
 
     changed: bool
     data: Mapping[str, object] = field(default_factory=dict)
@@ -58,6 +61,7 @@ class Outcome:
     diff: Diff | None = None
     included: IncludedVariables | None = None
     added: AddedHost | None = None
+    skipped: bool = False
 
 
 @frozen

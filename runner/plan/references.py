@@ -13,7 +13,7 @@ from runner.inventory import LOCALHOST
 from runner.localfiles import exists
 from runner.plan.facts import PlayFacts
 from runner.plan.texts import argument_place
-from runner.plan.tree import Step
+from runner.plan.tree import Level, Step
 from runner.plan.values import Seen
 from runner.playbook import Search
 from runner.rules import Rule
@@ -33,13 +33,19 @@ def handler_problems(steps: Sequence[Step], is_open: bool) -> Iterator[Problem]:
     known = {name for step in handlers for name in (*step.task.listen, *_names(step))}
     if is_open or any(is_template(name) for name in known):
         return
-    for step in steps:
-        for index, name in enumerate(step.task.notify):
+    for level in {level.key: level for step in steps if (level := _notifying(step))}.values():
+        written = level.raw["notify"]
+        for index, name in enumerate([written] if isinstance(written, str) else written):
             if not is_template(name) and name not in known:
-                place = step.own.place("notify", *([index] if isinstance(step.raw["notify"], list) else []))
+                place = level.place("notify", *([] if isinstance(written, str) else [index]))
                 otherwise = f"the play has {listed(known)}" if known else "the play has no handlers"
                 hint = did_you_mean(name, known, otherwise)
                 yield Problem(f"there is no handler '{name}'", place, hint, rule=Rule.UNKNOWN_HANDLER)
+
+
+def _notifying(step: Step) -> Level | None:
+    """The task or block whose `notify` counts for a task: the innermost."""
+    return next((level for level in reversed(step.levels) if "notify" in level.raw), None)
 
 
 def _names(handler: Step) -> tuple[str, ...]:

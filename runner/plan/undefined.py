@@ -119,6 +119,8 @@ def _gap_problem(gap: Missing, place: Location, facts: PlayFacts, step: Step | N
 def _hint(name: str, step: Step | None, facts: PlayFacts) -> str:
     if setters := facts.world.setters.of(name):
         return f"it is set in {setters[0].step.own.place()}: on other hosts, or not before this"
+    if name == "vars":
+        return "read a variable by a name that is made up with lookup('vars', name)"
     if name in RESCUE_MAGIC:
         return "it is there in `rescue` and `always` only"
     if is_fact(name):

@@ -52,6 +52,7 @@ class Keywords:
     throttle: object = None
     any_errors_fatal: object = None
     delegate_facts: object = None
+    notify: tuple[str, ...] | None = None
     directory: Path | None = None
     role: RoleScope | None = None
 
@@ -95,7 +96,6 @@ class Task:
     delay: object = None
     changed_when: tuple[str | bool, ...] | None = None
     failed_when: tuple[str | bool, ...] | None = None
-    notify: tuple[str, ...] = ()
     listen: tuple[str, ...] = ()
     async_: object = None
     poll: object = None

@@ -210,7 +210,6 @@ class _Reading:
             delay=task.get("delay"),
             changed_when=_conditions(task.get("changed_when")),
             failed_when=_conditions(task.get("failed_when")),
-            notify=_strings(task.get("notify")),
             listen=_strings(task.get("listen")),
             async_=task.get("async"),
             poll=task.get("poll"),
@@ -256,6 +255,7 @@ def _keywords(entry: Mapping[str, Any]) -> Keywords:
         vars=entry.get("vars", {}),
         environment=(entry["environment"],) if entry.get("environment") else (),
         module_defaults={module: named(module, args) for module, args in entry.get("module_defaults", {}).items()},
+        notify=_strings(entry["notify"]) if "notify" in entry else None,
         **said,
     )
 

@@ -135,9 +135,12 @@ class LazyList(Sequence[object]):
 
 
 class HostVariables(Mapping[str, Mapping[str, object]]):
-    """`hostvars`: each host's variables, rendered in that host's own view when they are read."""
+    """`hostvars`: each host's variables, rendered in that host's own view when they are read.
 
-    __slots__ = ("_names", "_note_secret", "_render", "_variables_of")
+    `listed` are those met by who goes through all of it.
+    """
+
+    __slots__ = ("_listed", "_names", "_note_secret", "_render", "_variables_of")
 
     def __init__(
         self,
@@ -145,8 +148,10 @@ class HostVariables(Mapping[str, Mapping[str, object]]):
         variables_of: Callable[[str], Mapping[str, object]],
         render: Render,
         note_secret: Callable[[object], None],
+        listed: Sequence[str] | None = None,
     ) -> None:
         self._names = names
+        self._listed = names if listed is None else listed
         self._variables_of = variables_of
         self._render = render
         self._note_secret = note_secret
@@ -157,10 +162,13 @@ class HostVariables(Mapping[str, Mapping[str, object]]):
         return _OfHost(self._variables_of(name), self._render, self._note_secret)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self._listed)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._listed)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
 
 
 class _OfHost(Scope):

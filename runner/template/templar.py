@@ -156,10 +156,16 @@ class Templar:
         return self._rendering.looked_up(kind, terms, self._scope(variables))
 
     def hostvars(
-        self, names: Sequence[str], variables_of: Callable[[str], Mapping[str, object]]
+        self,
+        names: Sequence[str],
+        variables_of: Callable[[str], Mapping[str, object]],
+        listed: Sequence[str] | None = None,
     ) -> Mapping[str, Mapping[str, object]]:
-        """The value of `hostvars`: every host's raw variables, rendered in that host's view when read."""
-        return HostVariables(names, variables_of, self._variable, self._note_secret)
+        """The value of `hostvars`: every host's raw variables, rendered in that host's view when read.
+
+        `listed` are those one meets on going through all of it, if not all `names`.
+        """
+        return HostVariables(names, variables_of, self._variable, self._note_secret, listed)
 
     def _scope(self, variables: Mapping[str, object]) -> Scope:
         return variables if isinstance(variables, Scope) else Scope(variables, self._variable, self._note_secret)

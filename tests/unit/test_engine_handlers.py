@@ -191,3 +191,23 @@ def test_a_handler_that_ran_once_has_run_for_all_that_notified_it(stage: Stage) 
         """
     )
     assert [end.host for end in run.ends("h")] == ["a"]
+
+
+def test_a_block_notifies_for_its_tasks_that_do_not_notify_themselves(stage: Stage) -> None:
+    run = stage.run(
+        """
+        - hosts: all
+          tasks:
+            - notify: of the block
+              block:
+                - {command: changed work}
+            - notify: never
+              block:
+                - {command: changed more, notify: own}
+          handlers:
+            - {name: of the block, command: ok block}
+            - {name: own, command: ok own}
+            - {name: never, command: ok never}
+        """
+    )
+    assert run.cmds() == ["changed work", "changed more", "ok block", "ok own"]

@@ -199,7 +199,7 @@ def test_a_playbook_becomes_plays_blocks_and_tasks_with_stable_paths() -> None:
     assert isinstance(first, Task)
     assert (first.module, first.args, first.name) == ("command", {"cmd": "ls -l", "chdir": "/tmp"}, "command")
     assert first.keywords.when == ("x",)
-    assert first.notify == ("restart",)
+    assert first.keywords.notify == ("restart",)
     assert str(first.location) == "p.yml:5:7"
     assert isinstance(block, Block)
     assert block.keywords.when == ("a", "b")

@@ -79,7 +79,7 @@ class Unarchive:
     def preview(self, at: Reading, args: UnarchiveArgs) -> Change:
         try:
             if args.creates is not None and _exists(at.host, args.creates):
-                return Change(False, f"{args.creates} exists", data=_skipped(args))
+                return Change(False, f"{args.creates} exists", data=_skipped(args), skipped=True)
             dest = _destination(at.host, args)
             archive = _on_host(at.host, args) if args.on_host else _on_controller(at, args)
         except NotThereYet as missing:
@@ -92,7 +92,7 @@ class Unarchive:
 
     def apply(self, at: Acting, args: UnarchiveArgs) -> Outcome:
         if args.creates is not None and _exists(at.host, args.creates):
-            return Outcome(False, _skipped(args))
+            return Outcome(False, _skipped(args), skipped=True)
         dest = _destination(at.host, args)
         if args.on_host:
             return _unpack(at.host, args, dest, _on_host(at.host, args))

@@ -31,14 +31,16 @@ class Script:
 
     def preview(self, at: Reading, args: ScriptArgs) -> Change:
         at.find("files", words(args.cmd)[0])
-        return _execution(args).preview(at.host)
+        guard = _execution(args)
+        change = guard.preview(at.host)
+        return replace(change, skipped=change.needed is False)
 
     def apply(self, at: Acting, args: ScriptArgs) -> Outcome:
         name, *rest = words(args.cmd)
         path = at.find("files", name)
         guard = _execution(args)
         if guard.needless(at.host):
-            return guard.run(at.host)
+            return replace(guard.run(at.host), skipped=True)
         with at.host.private_directory() as directory:
             program = f"{directory}/{path.name}"
             with opened(at, path, decrypt=args.decrypt) as source:
