@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
+from contextlib import suppress
 from typing import Final, NoReturn
 
 _OBJECTS_BETWEEN_COLLECTIONS: Final = 200_000
@@ -21,6 +23,8 @@ def main() -> NoReturn:
     except KeyboardInterrupt:  # while the program itself was being loaded
         sys.stderr.write("interrupted\n")
         code = _INTERRUPTED
-    # The process ends: looking through all that is left for what could be freed was another tenth.
-    gc.freeze()
-    sys.exit(code)
+    # Everything is closed and told: taking the interpreter apart, object by object, was another tenth.
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(code)

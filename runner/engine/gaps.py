@@ -8,7 +8,6 @@ empty text or `***`, would send a recovery down the wrong branch.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn
 
@@ -16,12 +15,10 @@ from runner.errors import SentraPlayError, TaskFailed
 from runner.secret import MASK
 
 
-@dataclass(eq=False)
 class Unknown(TaskFailed):
     """In check mode, something depends on what only acting would tell."""
 
 
-@dataclass(eq=False)
 class Withheld(TaskFailed):
     """A resumed run needs a value that held a secret and so is not in the journal."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -106,7 +105,7 @@ def this_process(run: RunInfo) -> Holder:
     return Holder(
         run=run.id,
         playbook=run.playbook,
-        controller=platform.node(),
+        controller=os.uname().nodename,
         boot=_boot(),
         pid=os.getpid(),
         process_started=process_start(os.getpid()),
