@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from typing import ClassVar
 
 from runner.frozen import frozen
 from runner.rules import Rule
@@ -64,21 +65,23 @@ class SentraPlayError(Exception):
     where: str = ""
     why: str = ""
     hint: str = ""
-    exit_code: ExitCode = field(default=ExitCode.HOSTS_FAILED, kw_only=True)
+    exit_code: ClassVar[ExitCode] = ExitCode.HOSTS_FAILED
+    """How the process ends because of it; a matter of the kind of error alone."""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}" if self.where else self.message
 
 
-@dataclass(eq=False)
 class UsageError(SentraPlayError):
     """The command line asks for something that cannot be."""
 
-    exit_code: ExitCode = field(default=ExitCode.USAGE, kw_only=True)
+    exit_code = ExitCode.USAGE
 
 
 class InvalidInput(SentraPlayError):
     """A playbook, an inventory or a template is wrong; carries every problem found, in order of place."""
+
+    exit_code = ExitCode.INVALID
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
@@ -87,29 +90,25 @@ class InvalidInput(SentraPlayError):
             message=first.message,
             where=str(first.location or ""),
             hint=first.hint,
-            exit_code=ExitCode.INVALID,
         )
 
 
-@dataclass(eq=False)
 class Refused(SentraPlayError):
     """Nothing was done, because doing it could destroy or contradict something."""
 
-    exit_code: ExitCode = field(default=ExitCode.REFUSED, kw_only=True)
+    exit_code = ExitCode.REFUSED
 
 
-@dataclass(eq=False)
 class Interrupted(SentraPlayError):
     """Somebody pressed Ctrl-C or sent SIGTERM."""
 
-    exit_code: ExitCode = field(default=ExitCode.INTERRUPTED, kw_only=True)
+    exit_code = ExitCode.INTERRUPTED
 
 
-@dataclass(eq=False)
 class HostUnreachable(SentraPlayError):
     """A host could not be connected to (name, port, host key, authentication, privilege escalation)."""
 
-    exit_code: ExitCode = field(default=ExitCode.UNREACHABLE, kw_only=True)
+    exit_code = ExitCode.UNREACHABLE
 
 
 class ConnectionLost(HostUnreachable):
@@ -127,11 +126,10 @@ class TimedOut(TaskFailed):
     """A deadline passed; what was running was killed with its whole process group."""
 
 
-@dataclass(eq=False)
 class VerificationFailed(TaskFailed):
     """A backup or a restored state is not what it must be."""
 
-    exit_code: ExitCode = field(default=ExitCode.VERIFICATION_FAILED, kw_only=True)
+    exit_code = ExitCode.VERIFICATION_FAILED
 
 
 class RepositoryError(TaskFailed):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from runner.engine.gaps import refuse_gaps
-from runner.errors import ExitCode, TaskFailed
+from runner.errors import TaskFailed
 from runner.frozen import frozen
 from runner.modules.arguments import build
 from runner.modules.contract import Module
@@ -69,7 +69,6 @@ class Preparer:
                 "; ".join(problem.message for problem in problems),
                 why=f"rendered, the arguments of {self._task.module} are not what it takes",
                 hint=next((problem.hint for problem in problems if problem.hint), ""),
-                exit_code=ExitCode.HOSTS_FAILED,
             )
         return build(self._module.Args, with_defaults(self._task.module, rendered))
 

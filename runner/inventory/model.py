@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 
-from runner.errors import ExitCode, Location, Problem, TaskFailed
+from runner.errors import Location, Problem
 from runner.frozen import frozen
 from runner.inventory.precedence import Written
 from runner.inventory.variable_files import Sealed
 from runner.inventory.written import ALL, Source
+from runner.vault import CannotOpen
 
 
 @frozen
@@ -53,9 +54,9 @@ class Inventory:
         return tuple(one for one in self.sealed if self._concerns(one, wanted))
 
     def refuse_sealed(self, host: str) -> None:
-        """Raise TaskFailed if a file with variables of this host could not be opened: it must not seem to have none."""
+        """Raise CannotOpen if a file with variables of this host could not be opened: it must not seem to have none."""
         for problem in (problem for sealed in self.sealed_for((host,)) for problem in sealed.problems):
-            raise TaskFailed(f"{problem.location}: {problem.message}", hint=problem.hint, exit_code=ExitCode.INVALID)
+            raise CannotOpen(f"{problem.location}: {problem.message}", hint=problem.hint)
 
     def _concerns(self, sealed: Sealed, hosts: frozenset[str]) -> bool:
         if sealed.kind == "host":

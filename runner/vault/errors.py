@@ -12,7 +12,7 @@ class CannotOpen(TaskFailed):
     """Something encrypted cannot be read, or cannot be trusted. `place` is where it stands."""
 
     place: Location | None = field(default=None, kw_only=True)
-    exit_code: ExitCode = field(default=ExitCode.INVALID, kw_only=True)
+    exit_code = ExitCode.INVALID
 
 
 class NoKey(CannotOpen):
