@@ -14,6 +14,7 @@ conformance/pending.txt names those that are not alike yet, with the reason; who
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +23,14 @@ from typing import Any
 import pytest
 
 from runner.document import load_text
+from runner.schema import keyword_schema
 from tests.support.capabilities import require
 from tests.support.outcomes import Outcome, of_ansible, of_sentraplay
 
 HERE = Path(__file__).parent / "conformance"
 COMPARED = ("exit", "recap", "story", "said", "files")
 DIRECTIVES = ("inventory", "arguments", "differs", "ansible", "here")
+OURS = {"objectives", "repositories", "lock", "on_unreachable", "confirm", "resume"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +131,17 @@ def test_what_differs_is_said_for_both_sides() -> None:
     for path in playbooks():
         told = case(path)
         assert bool(told.differs) == bool(told.here) == bool(told.ansible), path
+
+
+def test_every_difference_is_a_row_of_the_readme() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    rows = {told.differs for told in map(case, playbooks()) if told.differs}
+    assert {row for row in rows if row not in readme} == set()
+
+
+def test_every_keyword_is_in_some_playbook_of_the_suite() -> None:
+    """Ansible's keywords; our own have no counterpart there."""
+    text = "\n".join(path.read_text() for path in HERE.rglob("*.y*ml"))
+    known = {name for kind in ("play", "block", "task", "handler") for name in keyword_schema(kind)["properties"]}
+    missing = {name for name in known - OURS if not re.search(rf"\b{name}:", text)}
+    assert missing == set()
