@@ -57,13 +57,28 @@ def keyword_schema(kind: Kind) -> Schema:
 def schema(name: str) -> Schema:
     """A schema file below `schemas/`, with every reference to the shared definitions replaced by what it means."""
     path = data_dir("schemas") / name
-    content = json.loads(path.read_text(encoding="utf-8"))
-    local = content.get("definitions", {}) if name == _SHARED else {}
-    inlined: Schema = _inlined(content, local)
+    text = path.read_text(encoding="utf-8")
+    if name != _SHARED:
+        found: Schema = json.loads(text, object_hook=_with_shared)
+        return found
+    content = json.loads(text)
+    inlined: Schema = _inlined(content, content["definitions"])
     return inlined
 
 
+def _with_shared(node: dict[str, Any]) -> dict[str, Any]:
+    """An object of a schema file; one that refers to a shared definition becomes that, and what it says besides."""
+    reference = node.get("$ref")
+    if not isinstance(reference, str):
+        return node
+    file, _, pointer = reference.partition("#/definitions/")
+    if not file.endswith(_SHARED):
+        return node
+    return {**schema(_SHARED)["definitions"][pointer], **{key: node[key] for key in node if key != "$ref"}}
+
+
 def _inlined(node: Any, local: Schema) -> Any:
+    """A part of the shared definitions, which refer to one another."""
     if isinstance(node, list):
         return [_inlined(item, local) for item in node]
     if not isinstance(node, dict):
@@ -71,12 +86,5 @@ def _inlined(node: Any, local: Schema) -> Any:
     reference = node.get("$ref")
     if not isinstance(reference, str):
         return {key: _inlined(value, local) for key, value in node.items()}
-    file, _, pointer = reference.partition("#/definitions/")
-    if file.endswith(_SHARED):
-        target = schema(_SHARED)["definitions"][pointer]
-    elif pointer in local:
-        target = _inlined(local[pointer], local)
-    else:
-        return node
-    beside = {key: _inlined(value, local) for key, value in node.items() if key != "$ref"}
-    return {**target, **beside}
+    target = _inlined(local[reference.removeprefix("#/definitions/")], local)
+    return {**target, **{key: _inlined(value, local) for key, value in node.items() if key != "$ref"}}
