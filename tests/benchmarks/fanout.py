@@ -3,7 +3,9 @@
     python -m tests.benchmarks.fanout [ROUNDS]
 
 Bound: SentraPlay takes at most 1.5 times the floor (bare paramiko, one persistent `sh` per host) in wall
-and CPU time. pyinfra and ansible-core (pipelining, 50 forks) take part where the extra `bench` is installed.
+and CPU time. A second floor starts a process for each task, as a command must; it is no bound, but tells what part of
+the wall time is the host's. pyinfra and ansible-core (pipelining, 50 forks) take part where the extra `bench` is
+installed.
 """
 
 from __future__ import annotations
@@ -57,10 +59,10 @@ def write_sentraplay(server: SshServer, count: int, folder: Path) -> Contestant:
     return Contestant("sentraplay", argv, environment(folder))
 
 
-def write_floor(server: SshServer, count: int, folder: Path) -> Contestant:
+def write_floor(server: SshServer, count: int, folder: Path, name: str, how: str) -> Contestant:
     host = server.hosts[0]
     argv = (sys.executable, str(HERE / "floor.py"), str(host.known_hosts), str(host.key), host.user, str(host.port))
-    return Contestant("floor", (*argv, str(TASKS), *server.addresses[:count]), environment(folder))
+    return Contestant(name, (*argv, str(TASKS), how, *server.addresses[:count]), environment(folder))
 
 
 def write_ansible(folder: Path) -> Contestant:
@@ -89,8 +91,12 @@ def write_pyinfra(server: SshServer, count: int, folder: Path) -> Contestant:
 
 
 def contestants(server: SshServer, count: int, folder: Path) -> list[Contestant]:
-    """The floor and SentraPlay always; the others where they are installed."""
-    found = [write_floor(server, count, folder), write_sentraplay(server, count, folder)]
+    """The floors and SentraPlay always; the others where they are installed."""
+    found = [
+        write_floor(server, count, folder, "floor", "builtin"),
+        write_floor(server, count, folder, "floor with processes", "starting"),
+        write_sentraplay(server, count, folder),
+    ]
     if importlib.util.find_spec("pyinfra"):
         found.append(write_pyinfra(server, count, folder))
     if importlib.util.find_spec("ansible"):

@@ -1,6 +1,9 @@
 """The least a Python program can pay for N tasks on M hosts: paramiko, one persistent `sh` per host.
 
-Run as a program: floor.py KNOWN_HOSTS KEY USER PORT TASKS ADDRESS…
+With `starting` each task is a process of its own on the host, as a command must be there; without, `true` is the
+shell's own and starts nothing.
+
+Run as a program: floor.py KNOWN_HOSTS KEY USER PORT TASKS builtin|starting ADDRESS…
 """
 
 from __future__ import annotations
@@ -11,8 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import paramiko
 
+TEXTS = {"builtin": b"true", "starting": b"( exec setsid true ) </dev/null & wait $!"}
 
-def work(address: str, port: int, user: str, key: paramiko.PKey, known: str, tasks: int) -> None:
+
+def work(address: str, port: int, user: str, key: paramiko.PKey, known: str, tasks: int, text: bytes) -> None:
     """Run `tasks` commands on one host, each after the answer to the one before."""
     client = paramiko.SSHClient()
     client.load_host_keys(known)
@@ -26,17 +31,18 @@ def work(address: str, port: int, user: str, key: paramiko.PKey, known: str, tas
     channel.exec_command("sh")
     answers = channel.makefile("rb")
     for number in range(tasks):
-        channel.sendall(b"true; echo %d $?\n" % number)
+        channel.sendall(b"%s; echo %d $?\n" % (text, number))
         if answers.readline() != b"%d 0\n" % number:
             raise SystemExit(f"{address} gave another answer")
     client.close()
 
 
 def main() -> None:
-    known, key_file, user, port, tasks, *addresses = sys.argv[1:]
+    known, key_file, user, port, tasks, how, *addresses = sys.argv[1:]
     key = paramiko.Ed25519Key.from_private_key_file(key_file)
     with ThreadPoolExecutor(len(addresses)) as pool:
-        for done in [pool.submit(work, address, int(port), user, key, known, int(tasks)) for address in addresses]:
+        arguments = (int(port), user, key, known, int(tasks), TEXTS[how])
+        for done in [pool.submit(work, address, *arguments) for address in addresses]:
             done.result()
 
 
