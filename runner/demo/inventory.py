@@ -70,7 +70,8 @@ def _bucket(setting: Setting) -> dict[str, Any]:
 
 def _service(setting: Setting) -> dict[str, Any]:
     return {
-        "service": "sentrascan",
+        # Its own name: what has one name keeps other runs off, and somebody else may be watching a demo here.
+        "service": f"sentrascan-{setting.ssh.port}",
         "repository": "offsite",
         "database": DATABASE,
         "database_assertions": [{"name": "there are scans", "query": "SELECT count(*) > 0 FROM scans"}],

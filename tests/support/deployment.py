@@ -18,7 +18,8 @@ from tests.support.scanner_data import contents
 from tests.support.sshd import SshHost
 
 PLAYBOOKS: Final = Path(__file__).parents[2] / "playbooks"
-SERVICE: Final = "sentrascan"
+SERVICE: Final = f"sentrascan-{os.getpid()}"
+"""Of this process alone: the hosts of tests that run side by side are one machine, where a service has one lock."""
 ASSERTIONS: Final = [{"name": "there are scans", "query": "SELECT count(*) > 0 FROM scans"}]
 
 
