@@ -19,7 +19,13 @@ from paramiko.ssh_exception import (
 
 from runner.errors import HostUnreachable
 
-_GREETING: Final = ("Error reading SSH protocol banner", "Indecipherable protocol version", "Invalid SSH banner")
+# The second when the time for the whole handshake is over a moment before that for the greeting.
+_GREETING: Final = (
+    "Error reading SSH protocol banner",
+    "Indecipherable protocol version",
+    "Invalid SSH banner",
+    "No existing session",
+)
 
 
 class UnknownHostKey(SSHException):
