@@ -62,8 +62,8 @@ def ids(repository: Repository, service: str, kind: str | None = None) -> list[s
     for backup_id, objects in _by_backup(repository, service).items():
         identity = parse_id(backup_id)
         if MANIFEST in objects and identity is not None and kind in (None, identity.kind):
-            found.append(backup_id)
-    return sorted(found)
+            found.append((identity.started_at, backup_id))
+    return [backup_id for _, backup_id in sorted(found)]
 
 
 def services(repository: Repository) -> list[str]:

@@ -1,4 +1,8 @@
-"""What a backup is called: `20261123T025822Z-files-4f09c1`, in UTC, so that names sort by time."""
+"""What a backup is called: `20261123T025822Z-files-7a120c4f09c1`, in UTC.
+
+Backups of one kind sort by time: twelve hexadecimal digits follow, five for the microsecond it
+began at and seven at random. Ids of before had six random ones alone and are still read.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from runner.errors import TaskFailed
 from runner.frozen import frozen
 
 MANIFEST: Final = "manifest.json"
-_ID: Final = re.compile(r"(\d{8}T\d{6}Z)-([a-z]{1,20})-([0-9a-f]{6})")
+_ID: Final = re.compile(r"(\d{8}T\d{6}Z)-([a-z]{1,20})-(?:[0-9a-f]{6}|([0-9a-f]{5})[0-9a-f]{7})")
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
 _SERVICE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
@@ -26,7 +30,8 @@ class Identity:
 
 def new_id(kind: str, now: datetime) -> str:
     """An id nobody else has, for a backup of `kind` begun `now`."""
-    return f"{now.astimezone(UTC).strftime(_STAMP)}-{kind}-{secrets.token_hex(3)}"
+    moment = now.astimezone(UTC)
+    return f"{moment.strftime(_STAMP)}-{kind}-{moment.microsecond:05x}{secrets.token_hex(4)[:7]}"
 
 
 def parse_id(text: str) -> Identity | None:
@@ -35,7 +40,7 @@ def parse_id(text: str) -> Identity | None:
     if match is None:
         return None
     try:
-        started = datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC)
+        started = datetime.strptime(match[1], _STAMP).replace(microsecond=int(match[3] or "0", 16), tzinfo=UTC)
     except ValueError:
         return None
     return Identity(started, match[2])

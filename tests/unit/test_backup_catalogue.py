@@ -27,7 +27,7 @@ MADE_BY = Provenance("run", "backup.yml", "", "0.1.0")
 OBJECT = BackupObject("x.tar", "x", 5, "a" * 64, "tar", "none", {"path": "/x"})
 
 
-def manifest(backup_id: str = "20261123T025822Z-files-4f09c1", **changed: object) -> Manifest:
+def manifest(backup_id: str = "20261123T025822Z-files-7a120c4f09c1", **changed: object) -> Manifest:
     whole = Manifest(
         id=backup_id,
         service="app",
@@ -106,7 +106,26 @@ def test_ids_tell_when_and_what_and_sort_by_time() -> None:
     identity = parse_id(first)
     assert identity is not None and (identity.started_at, identity.kind) == (WHEN, "files")
     assert first < second
-    assert parse_id("20261399T999999Z-files-4f09c1") is None and parse_id("x") is None
+    assert parse_id("20261399T999999Z-files-7a120c4f09c1") is None and parse_id("x") is None
+
+
+def test_of_two_backups_begun_in_one_second_the_later_is_the_newest(repository: MemoryRepository) -> None:
+    for _ in range(20):
+        moments = [WHEN + timedelta(microseconds=micro) for micro in (0, 1, 250_000, 999_999)]
+        made = [new_id("files", moment) for moment in moments]
+        assert made == sorted(made)
+        assert [identity.started_at for one in made if (identity := parse_id(one))] == moments
+        assert parse_id(f"{made[0]}0") is None
+    for one in made:
+        keep(repository, manifest(one))
+    dump = keep(repository, manifest(new_id("database", WHEN + timedelta(microseconds=5)), kind="database"))
+    assert ids(repository, "app") == [*made[:2], dump.id, *made[2:]]
+    assert find(repository, "app", kind="files").id == made[-1]
+
+
+def test_ids_of_before_without_the_microsecond_are_still_read() -> None:
+    identity = parse_id("20261123T025822Z-files-4f09c1")
+    assert identity is not None and identity.started_at == datetime(2026, 11, 23, 2, 58, 22, tzinfo=UTC)
 
 
 def test_the_newest_of_a_kind_is_found(repository: MemoryRepository) -> None:
