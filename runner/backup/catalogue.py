@@ -141,7 +141,8 @@ def sweep(repository: Repository, service: str, older_than: timedelta = ABANDONE
 
 
 def _by_backup(repository: Repository, service: str, backup_id: str = "") -> Mapping[str, Mapping[str, ObjectInfo]]:
-    prefix = f"{check_service(service)}/{backup_id}"
+    # Ids begin with their year: the WAL archive, which lies beside them, is not listed with them.
+    prefix = f"{check_service(service)}/{backup_id or '2'}"
     found: dict[str, dict[str, ObjectInfo]] = {}
     for info in repository.list(f"{prefix}/" if backup_id else prefix):
         names = info.key.split("/", 2)

@@ -15,6 +15,8 @@ from runner.errors import TaskFailed
 from runner.frozen import frozen
 
 MANIFEST: Final = "manifest.json"
+HOLD: Final = "hold.json"
+VERIFICATIONS: Final = "verifications/"
 _ID: Final = re.compile(r"(\d{8}T\d{6}Z)-([a-z]{1,20})-(?:[0-9a-f]{6}|([0-9a-f]{5})[0-9a-f]{7})")
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
 _SERVICE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -59,6 +61,11 @@ def check_service(service: str) -> str:
 def object_key(service: str, backup_id: str, name: str) -> str:
     """Where an object of a backup is in its repository."""
     return f"{check_service(service)}/{backup_id}/{name}"
+
+
+def is_beside(name: str) -> bool:
+    """Whether an object of a backup is one that comes after its manifest, which does not name it."""
+    return name == HOLD or name.startswith(VERIFICATIONS)
 
 
 def manifest_key(service: str, backup_id: str) -> str:

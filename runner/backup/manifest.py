@@ -1,8 +1,9 @@
 """The manifest: what makes a heap of objects a backup, and all that is needed to restore it.
 
-Format 1 is JSON for people and programs, described by schemas/manifest.json. It holds its own
-sha256 and is accepted only byte for byte as it was written, so that no damage of it goes unseen.
-A new field means a new format number; readers of old formats stay.
+It is JSON for people and programs, described by schemas/manifest.json. It holds its own sha256 and
+is accepted only byte for byte as it was written, so that no damage of it goes unseen.
+A new field means a new format number; readers of old formats stay. Format 2 added `chain` and
+`encryption`, which format 1 kept empty.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from runner.errors import VerificationFailed
 from runner.frozen import frozen
 from runner.schema import problems
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+READABLE: Final = (1, 2)
 _NO_HASH: Final = "0" * 64
 
 
@@ -60,6 +62,30 @@ class Provenance:
 
 
 @frozen
+class Chain:
+    """What an incremental backup builds on: ids of backups of the same service and kind, the base first.
+
+    A restore needs every one of `parents`, in that order, before the backup itself; the last of them
+    is the one it was compared with.
+    """
+
+    parents: tuple[str, ...]
+
+    @property
+    def base(self) -> str:
+        """The whole backup everything stands on."""
+        return self.parents[0]
+
+
+@frozen
+class Encryption:
+    """How every object is encrypted: the `method` ("age") and for whom (public recipients, never an identity)."""
+
+    method: str
+    recipients: tuple[str, ...]
+
+
+@frozen
 class Manifest:
     """One backup. Times are UTC.
 
@@ -68,7 +94,8 @@ class Manifest:
     while and may hold later writes too (live files).
     `versions` holds what a restore must compare: server, libc, programs, image digests.
     `contents` belongs to the kind; `row_counts` (`schema.table` -> rows) is None where there are no tables.
-    `chain` (the base an incremental builds on) and `encryption` are None: whole and not encrypted.
+    `chain` is None for a whole backup, `encryption` where the objects are not encrypted; `size` and
+    `sha256` of an object are always those of the bytes as stored.
     """
 
     id: str
@@ -84,8 +111,8 @@ class Manifest:
     versions: Mapping[str, Any] = field(default_factory=dict)
     contents: Mapping[str, Any] = field(default_factory=dict)
     row_counts: Mapping[str, int] | None = None
-    chain: None = None
-    encryption: None = None
+    chain: Chain | None = None
+    encryption: Encryption | None = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -121,8 +148,8 @@ def to_json(manifest: Manifest) -> bytes:
         "objects": [_fields(one) for one in manifest.objects],
         "contents": dict(manifest.contents),
         "row_counts": None if manifest.row_counts is None else dict(manifest.row_counts),
-        "chain": manifest.chain,
-        "encryption": manifest.encryption,
+        "chain": manifest.chain and {"parents": list(manifest.chain.parents)},
+        "encryption": manifest.encryption and _encryption_fields(manifest.encryption),
         "warnings": list(manifest.warnings),
         "sha256": _NO_HASH,
     }
@@ -132,9 +159,9 @@ def to_json(manifest: Manifest) -> bytes:
 def from_json(data: bytes, where: str) -> Manifest:
     """The manifest read from `where`; VerificationFailed if one bit is not as it was written."""
     plain = _parse(data, where)
-    if plain.get("format") != FORMAT:
+    if plain.get("format") not in READABLE:
         raise VerificationFailed(
-            message=f"the manifest has format {plain.get('format')!r}, this SentraPlay reads format {FORMAT}",
+            message=f"the manifest has format {plain.get('format')!r}, this SentraPlay reads formats up to {FORMAT}",
             where=where,
             hint="use the version of SentraPlay that made the backup, or a newer one",
         )
@@ -186,14 +213,19 @@ def _manifest(plain: Mapping[str, Any]) -> Manifest:
         versions=plain["versions"],
         contents=plain["contents"],
         row_counts=plain["row_counts"],
-        chain=plain["chain"],
-        encryption=plain["encryption"],
+        chain=plain["chain"] and Chain(tuple(plain["chain"]["parents"])),
+        encryption=plain["encryption"]
+        and Encryption(plain["encryption"]["method"], tuple(plain["encryption"]["recipients"])),
         warnings=tuple(plain["warnings"]),
     )
 
 
 def _fields(part: BackupObject | Source | Provenance) -> dict[str, Any]:
     return {field.name: getattr(part, field.name) for field in fields(part)}
+
+
+def _encryption_fields(encryption: Encryption) -> dict[str, Any]:
+    return {"method": encryption.method, "recipients": list(encryption.recipients)}
 
 
 def _time_text(moment: datetime) -> str:

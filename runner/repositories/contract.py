@@ -156,6 +156,31 @@ class Presigning(Protocol):
         ...
 
 
+@frozen
+class Lock:
+    """What the store itself holds against deletion of an object: until when (UTC), and whether by a legal hold.
+
+    `compliance` means that nobody may shorten it; otherwise whoever has the right for it may (governance).
+    """
+
+    until: datetime | None = None
+    compliance: bool = False
+    held: bool = False
+
+
+@runtime_checkable
+class Locking(Protocol):
+    """A repository whose store can keep an object from being deleted (S3 Object Lock, GCS retention)."""
+
+    def lock(self, key: str) -> Lock:
+        """What holds the object now; ObjectNotFound if it is not there."""
+        ...
+
+    def hold(self, key: str, held: bool) -> None:
+        """Put an object under a legal hold or take it off. Idempotent; ObjectNotFound if it is not there."""
+        ...
+
+
 @runtime_checkable
 class OnHost(Protocol):
     """A repository in a directory of a host: somebody on that host can use its files directly."""

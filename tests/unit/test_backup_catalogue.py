@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from runner.backup.catalogue import backups, catalogue, check_presence, find, ids, stored, sweep
 from runner.backup.identity import manifest_key, new_id, object_key, parse_id
-from runner.backup.manifest import BackupObject, Manifest, Provenance, Source, from_json, to_json
+from runner.backup.manifest import BackupObject, Chain, Encryption, Manifest, Provenance, Source, from_json, to_json
 from runner.backup.writer import BackupWriter, Contents
 from runner.errors import AlreadyExists, ObjectNotFound, TaskFailed, VerificationFailed
 from runner.hosts.contract import Host, Script
@@ -92,8 +93,26 @@ def test_every_shortened_manifest_is_refused() -> None:
 
 def test_a_manifest_of_a_newer_format_is_said_to_be_one() -> None:
     plain = json.loads(to_json(manifest()))
-    with pytest.raises(VerificationFailed, match="has format 2, this SentraPlay reads format 1"):
-        from_json(json.dumps({**plain, "format": 2}).encode(), "here")
+    with pytest.raises(VerificationFailed, match="has format 3, this SentraPlay reads formats up to 2"):
+        from_json(json.dumps({**plain, "format": 3}).encode(), "here")
+
+
+def test_a_chain_and_an_encryption_come_back_as_they_were_written() -> None:
+    whole = manifest()
+    later = manifest(
+        "20261123T085822Z-files-7a120c4f09c1",
+        chain=Chain((whole.id,)),
+        encryption=Encryption("age", ("age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",)),
+    )
+    assert from_json(to_json(later), "here") == later
+    assert later.chain is not None and later.chain.base == whole.id
+
+
+def test_a_manifest_of_format_1_is_still_read() -> None:
+    plain = {**json.loads(to_json(manifest())), "format": 1, "sha256": "0" * 64}
+    blank = (json.dumps(plain, indent=2) + "\n").encode()
+    sealed = blank.replace(b"0" * 64, hashlib.sha256(blank).hexdigest().encode())
+    assert from_json(sealed, "here") == manifest()
 
 
 def test_a_manifest_that_lacks_what_its_schema_wants_is_refused() -> None:

@@ -9,7 +9,7 @@ from typing import ClassVar, Final, Literal
 
 from runner.backup.catalogue import LATEST, check_presence, find, stored
 from runner.backup.compression import undo
-from runner.backup.identity import MANIFEST, object_key, parse_id
+from runner.backup.identity import MANIFEST, is_beside, object_key, parse_id
 from runner.backup.manifest import BackupObject, Manifest
 from runner.backup.summary import summary
 from runner.backup.transfer import at_hand
@@ -75,7 +75,8 @@ def _quick(repository: Repository, args: BackupVerifyArgs) -> Manifest:
     check_presence(repository, manifest)
     known = {one.name for one in manifest.objects} | {MANIFEST}
     prefix = object_key(manifest.service, manifest.id, "")
-    foreign = [info.key for info in repository.list(prefix) if info.key.removeprefix(prefix) not in known]
+    names = [info.key.removeprefix(prefix) for info in repository.list(prefix)]
+    foreign = [f"{prefix}{name}" for name in names if name not in known and not is_beside(name)]
     if foreign:
         raise VerificationFailed(
             f"backup {manifest.id} has objects its manifest does not name: {', '.join(foreign[:5])}",
