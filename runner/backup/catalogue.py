@@ -87,11 +87,16 @@ def find(repository: Repository, service: str, wanted: str = LATEST, kind: str |
     )
 
 
+def raw(repository: Repository, service: str, backup_id: str) -> bytes:
+    """A backup's manifest as it is stored, unread; ObjectNotFound if there is none."""
+    with repository.get(manifest_key(service, backup_id)) as source:
+        return source.read(_LARGEST_MANIFEST)
+
+
 def read(repository: Repository, service: str, backup_id: str) -> Manifest:
     """The manifest of a backup; ObjectNotFound, or VerificationFailed if it is damaged or another backup's."""
     where = f"{manifest_key(service, backup_id)} in {repository.describe()}"
-    with repository.get(manifest_key(service, backup_id)) as source:
-        manifest = from_json(source.read(_LARGEST_MANIFEST), where)
+    manifest = from_json(raw(repository, service, backup_id), where)
     if (manifest.service, manifest.id) != (service, backup_id):
         raise VerificationFailed(
             message=f"the manifest there is that of backup {manifest.id} of {manifest.service}",

@@ -58,13 +58,20 @@ def list_backups(
     _refuse_damaged(found)
 
 
+def _load_copy() -> click.Command:
+    from runner.cli.backups_copy import copy_backups
+
+    return copy_backups
+
+
 backups = LazyGroup(
     name="backups",
-    help="List the backups of a repository.",
+    help="The backups of a repository, as the repository itself tells.",
     entries={
         "list": Entry(
             "List the backups in REPOSITORY, a name from the inventory, the oldest first.", lambda: list_backups
-        )
+        ),
+        "copy": Entry("Copy the backups of one repository that another lacks.", _load_copy),
     },
 )
 

@@ -1,0 +1,112 @@
+"""`sentraplay backups copy`: the backups one repository has and another lacks."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import click
+
+from runner.cli import options
+from runner.cli.files import existing_inventories
+from runner.cli.invocation import Invocation
+from runner.cli.keys import GivenKeys, given, keys_from
+from runner.errors import UsageError, VerificationFailed
+
+if TYPE_CHECKING:
+    from runner.backup.manifest import Manifest
+    from runner.repositories.contract import Repository
+
+
+@click.command("copy")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.argument("backup", nargs=-1)
+@options.inventories
+@click.option("--service", metavar="NAME", help="Only backups of this service.")
+@options.variables
+@options.passwords
+@given
+@click.pass_obj
+def copy_backups(
+    invocation: Invocation,
+    source: str,
+    target: str,
+    backup: tuple[str, ...],
+    inventories: tuple[str, ...],
+    service: str | None,
+    extra: tuple[str, ...],
+    ask_become_pass: bool,
+    ask_pass: bool,
+    keys: GivenKeys,
+) -> None:
+    """Copy every backup TO lacks from FROM, or the BACKUPs named and what they build on.
+
+    Every object is read back in TO before the manifest makes it a backup there.
+    """
+    from runner.cli.carrying import Carrying, passwords_from
+    from runner.plan import Options
+    from runner.wiring.assembly import repository_alone
+
+    opening = keys_from(invocation, keys)
+    wanted = Options(extra_vars=options.extra_variables(extra, opening))
+    passwords = passwords_from(invocation, ask_pass, ask_become_pass)
+    carrying = Carrying(invocation, existing_inventories(inventories), wanted, passwords, opening)
+    with ExitStack() as stack:
+        opened = [
+            stack.enter_context(repository_alone(name, carrying.inventory, wanted.extra_vars, opening))
+            for name in (source, target)
+        ]
+        _copy(opened[0], opened[1], service, backup)
+
+
+def _copy(source: Repository, target: Repository, service: str | None, wanted: tuple[str, ...]) -> None:
+    """Every one that can be copied is, before the first that cannot is an error."""
+    from runner.backup.copying import copy
+
+    chosen, refused = _chosen(source, service, wanted)
+    for manifest in chosen:
+        try:
+            copied = copy(source, target, manifest)
+        except VerificationFailed as error:
+            refused.append(error)
+            continue
+        click.echo(f"{manifest.service}/{manifest.id}: {'copied' if copied else 'is there already'}")
+    if not chosen and not refused:
+        click.echo("no backups")
+    if refused:
+        raise VerificationFailed(
+            f"{len(refused)} of the backups could not be copied: " + "; ".join(str(error) for error in refused),
+            where=target.describe(),
+            why="what is not sound in one repository must not look sound in two",
+            hint="verify them (sentraplay backups verify); the others are copied",
+        )
+
+
+def _chosen(
+    source: Repository, service: str | None, wanted: tuple[str, ...]
+) -> tuple[list[Manifest], list[VerificationFailed]]:
+    """The backups to copy, those they build on first, and why others cannot be."""
+    from runner.backup.catalogue import catalogue, services
+    from runner.backup.lineage import lineage
+
+    catalogues = [catalogue(source, name) for name in ([service] if service else services(source))]
+    known = [manifest for one in catalogues for manifest in one.backups]
+    damaged = [one for found in catalogues for one in found.damaged]
+    missing = set(wanted) - {manifest.id for manifest in known} - {one.id for one in damaged}
+    if missing:
+        raise UsageError(
+            f"{source.name} has no backup {', '.join(sorted(missing))}",
+            where=source.describe(),
+            hint=f"sentraplay backups list {source.name} shows what it has",
+        )
+    refused = [one.error for one in damaged if not wanted or one.id in wanted]
+    chosen: dict[tuple[str, str], Manifest] = {}
+    for manifest in known:
+        if wanted and manifest.id not in wanted:
+            continue
+        try:
+            chosen |= {(one.service, one.id): one for one in lineage(source, manifest)}
+        except VerificationFailed as error:
+            refused.append(error)
+    return list(chosen.values()), refused
