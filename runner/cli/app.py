@@ -82,7 +82,7 @@ def application() -> click.Group:
             "validate": Entry("Check playbooks without touching any host.", _validate),
             "inventory": Entry("Show the hosts, groups and variables of an inventory.", _inventory),
             "doc": Entry("Show the modules, one module in full, or what a kind of problem means.", _doc),
-            "backups": Entry("List the backups of a repository.", _backups),
+            "backups": Entry("List, show, copy and look after the backups of a repository.", _backups),
             "vault": Entry("Encrypt, look at, edit and rekey values and files.", _vault),
             "demo": Entry("Watch a throw-away service be lost and recovered.", _demo),
         },

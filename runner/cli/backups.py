@@ -66,7 +66,7 @@ def _load_copy() -> click.Command:
 
 backups = LazyGroup(
     name="backups",
-    help="The backups of a repository, as the repository itself tells.",
+    help="List, show, copy and look after the backups of a repository.",
     entries={
         "list": Entry(
             "List the backups in REPOSITORY, a name from the inventory, the oldest first.", lambda: list_backups
