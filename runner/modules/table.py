@@ -57,6 +57,7 @@ _PLACES: Final[Mapping[str, str]] = {
     "pg_dump": "postgres.pg_dump:PgDump",
     "pg_query": "postgres.pg_query:PgQuery",
     "pg_restore": "postgres.pg_restore:PgRestore",
+    "pg_table_restore": "postgres.pg_table_restore:PgTableRestore",
     "backup_copy": "backup.backup_copy:BackupCopy",
     "backup_verify": "backup.backup_verify:BackupVerify",
     "files_backup": "backup.files_backup:FilesBackup",
