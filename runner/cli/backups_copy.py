@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli import options
-from runner.cli.files import existing_inventories
-from runner.cli.invocation import Invocation
-from runner.cli.keys import GivenKeys, given, keys_from
+from runner.cli.repository import Opener, opens_repositories
 from runner.errors import UsageError, VerificationFailed
 
 if TYPE_CHECKING:
@@ -22,42 +18,15 @@ if TYPE_CHECKING:
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 @click.argument("backup", nargs=-1)
-@options.inventories
 @click.option("--service", metavar="NAME", help="Only backups of this service.")
-@options.variables
-@options.passwords
-@given
-@click.pass_obj
-def copy_backups(
-    invocation: Invocation,
-    source: str,
-    target: str,
-    backup: tuple[str, ...],
-    inventories: tuple[str, ...],
-    service: str | None,
-    extra: tuple[str, ...],
-    ask_become_pass: bool,
-    ask_pass: bool,
-    keys: GivenKeys,
-) -> None:
+@opens_repositories
+def copy_backups(source: str, target: str, backup: tuple[str, ...], service: str | None, opener: Opener) -> None:
     """Copy every backup TO lacks from FROM, or the BACKUPs named and what they build on.
 
     Every object is read back in TO before the manifest makes it a backup there.
     """
-    from runner.cli.carrying import Carrying, passwords_from
-    from runner.plan import Options
-    from runner.wiring.assembly import repository_alone
-
-    opening = keys_from(invocation, keys)
-    wanted = Options(extra_vars=options.extra_variables(extra, opening))
-    passwords = passwords_from(invocation, ask_pass, ask_become_pass)
-    carrying = Carrying(invocation, existing_inventories(inventories), wanted, passwords, opening)
-    with ExitStack() as stack:
-        opened = [
-            stack.enter_context(repository_alone(name, carrying.inventory, wanted.extra_vars, opening))
-            for name in (source, target)
-        ]
-        _copy(opened[0], opened[1], service, backup)
+    with opener.open(source) as opened, opener.open(target) as other:
+        _copy(opened, other, service, backup)
 
 
 def _copy(source: Repository, target: Repository, service: str | None, wanted: tuple[str, ...]) -> None:

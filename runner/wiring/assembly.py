@@ -28,6 +28,7 @@ from runner.repositories.contract import Repository
 from runner.secret import Redactor
 from runner.template import Templar
 from runner.vault import Keys
+from runner.wiring.addresses import definition, is_address
 from runner.wiring.bus import Bus
 from runner.wiring.git import commit_of
 from runner.wiring.hosts import InventoryHosts
@@ -121,7 +122,8 @@ def carry_out(
 
 @contextmanager
 def repository_alone(name: str, inventory: Inventory, extra: Mapping[str, object], keys: Keys) -> Iterator[Repository]:
-    """A repository of the inventory, opened outside any run. What the inventory says for all hosts counts."""
+    """A repository outside any run: by its name in the inventory, where what is said for all hosts counts, or by
+    its address (`addresses.definition`), for which no inventory is needed."""
     inventory.refuse_sealed(LOCALHOST)
     redactor = keys.redactor
     templar = Templar([Path()], redactor, keys)
@@ -129,7 +131,8 @@ def repository_alone(name: str, inventory: Inventory, extra: Mapping[str, object
     with ExitStack() as stack:
         hosts = InventoryHosts(inventory, extra, templar, redactor)
         stack.callback(hosts.close)
-        defined = DefinedRepositories(lambda: variables, {}, templar=templar, hosts=hosts, redactor=redactor)
+        own = {name: definition(name)} if is_address(name) else {}
+        defined = DefinedRepositories(lambda: variables, own, templar=templar, hosts=hosts, redactor=redactor)
         stack.callback(defined.close)
         yield defined.get(name)
 

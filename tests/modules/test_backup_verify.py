@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
-from runner.errors import ExitCode, TaskFailed, VerificationFailed
+from runner.backup.verifications import verifications
+from runner.errors import ExitCode, RepositoryError, TaskFailed, VerificationFailed
 from runner.hosts.contract import Host
 from runner.hosts.local import open_local
 from runner.modules.postgres import catalog, restoring
+from runner.modules.postgres.pg_dump import DATABASE_ROLE
+from runner.repositories.directory import DirectoryRepository
 from tests.modules.pg_bed import PgBench
 from tests.support.postgres import PostgresServer
 
@@ -212,12 +215,35 @@ def test_files_are_decoded_and_counted(bench: PgBench, tmp_path: Path) -> None:
     bench.apply("files_backup", service="app", repository="main", paths=[str(tree)])
     for level in ("full", "restore"):
         assert verify(bench, kind="files", level=level)["entries"] == 4
-    (path,) = [path for path in bench.files() if path.name != "manifest.json"]
+    (path,) = bench.root.glob("*/*/*.tar*")
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     with pytest.raises(VerificationFailed, match=path.name):
         verify(bench, kind="files", level="full")
+
+
+def test_the_result_is_kept_beside_the_manifest_a_failure_too(bench: PgBench, made: dict[str, Any]) -> None:
+    repository, backup = bench.at.shelf.get("main"), str(made["backup_id"])
+    verify(bench, level="quick")
+    verify(bench, level="full", record=False)
+    bench.stored(DATABASE_ROLE, made).unlink()
+    with pytest.raises(VerificationFailed):
+        verify(bench, level="full")
+    results = verifications(repository, "app", backup)
+    assert [(one.level, one.ok) for one in results] == [("quick", True), ("full", False)]
+    assert "missing" in str(results[1].error) and results[1].run == bench.at.run.id
+
+
+def test_a_result_that_cannot_be_kept_is_said_and_changes_nothing(
+    bench: PgBench, made: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RepositoryError("this repository may only be read")
+
+    monkeypatch.setattr(DirectoryRepository, "put_if_absent", refuse)
+    verify(bench, level="quick")
+    assert "may only be read" in bench.at.warnings[-1]
 
 
 def test_check_mode_reads_the_catalogue_and_starts_nothing(bench: PgBench, made: dict[str, Any]) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
+from datetime import UTC, datetime
 from time import monotonic
 from typing import ClassVar, Final, Literal
 
-from runner.backup.catalogue import LATEST, check_presence, find, stored
+from runner.backup.catalogue import LATEST, find, stored
+from runner.backup.checking import COUNT, LIST, check_entries, check_whole, undecodable
 from runner.backup.compression import undo
-from runner.backup.identity import MANIFEST, is_beside, object_key, parse_id
+from runner.backup.identity import parse_id
+from runner.backup.lineage import lineage
 from runner.backup.manifest import BackupObject, Manifest
 from runner.backup.summary import summary
 from runner.backup.transfer import at_hand
-from runner.errors import ObjectNotFound, VerificationFailed
+from runner.backup.verifications import Level, Verification, record
+from runner.errors import ObjectNotFound, SentraPlayError, VerificationFailed
 from runner.frozen import frozen
 from runner.hosts.contract import CommandFailed, Pipeline, Script
 from runner.modules.contract import Acting, Change, Outcome, Reading
@@ -21,12 +25,10 @@ from runner.modules.postgres import verification
 from runner.modules.postgres.server import Server
 from runner.repositories.contract import Repository
 
-Level = Literal["quick", "full", "restore"]
 Kind = Literal["database", "files", "images"]
 
-# One line per entry, whatever its name holds; tar reads the archive to its last byte.
-_LIST: Final = Script("exec tar --list --file=- --quoting-style=escape", env={"LC_ALL": "C"})
-_COUNT: Final = Script("exec wc -l")
+# What of a result is worth keeping for years: counts, not every table's.
+_RECORDED: Final = ("entries", "rows")
 
 
 @frozen
@@ -40,6 +42,7 @@ class BackupVerifyArgs:
     assertions: tuple[Mapping[str, object], ...] = ()
     jobs: int = 2
     run_as: str = "postgres"
+    record: bool = True
 
 
 class BackupVerify:
@@ -48,48 +51,68 @@ class BackupVerify:
 
     def preview(self, at: Reading, args: BackupVerifyArgs) -> Change:
         repository = at.repositories.get(args.repository)
-        manifest = _quick(repository, args)
+        manifest = _found(repository, args)
+        for one in lineage(repository, manifest):
+            check_whole(repository, one)
         return Change(False, f"would verify backup {manifest.id}", data=summary(manifest, repository))
 
     def apply(self, at: Acting, args: BackupVerifyArgs) -> Outcome:
         begun = monotonic()
         repository = at.repositories.get(args.repository)
-        manifest = _quick(repository, args)
-        proof: dict[str, object] = {}
-        if args.level != "quick":
-            proof = _proved(at, repository, manifest, args)
+        manifest = _found(repository, args)
+        try:
+            chain = lineage(repository, manifest)
+            for one in chain:
+                check_whole(repository, one)
+            proof = _proved(at, repository, chain, args) if args.level != "quick" else {}
+        except VerificationFailed as error:
+            _record(at, repository, manifest, args, monotonic() - begun, error=str(error))
+            raise
+        _record(at, repository, manifest, args, monotonic() - begun, details=proof)
         data = {**summary(manifest, repository), **proof, "level": args.level}
         return Outcome(False, {**data, "seconds": round(monotonic() - begun, 3)})
 
 
-def _quick(repository: Repository, args: BackupVerifyArgs) -> Manifest:
-    """The manifest, sound, and exactly the objects it names, with their sizes."""
+def _found(repository: Repository, args: BackupVerifyArgs) -> Manifest:
+    """The backup's manifest, sound."""
     identity = parse_id(args.backup)
     kind = identity.kind if identity else args.kind
     try:
-        manifest = find(repository, args.service, args.backup, kind)
+        return find(repository, args.service, args.backup, kind)
     except ObjectNotFound as missing:
         raise VerificationFailed(
             missing.message, where=missing.where, why="what is not there cannot be restored", hint=missing.hint
         ) from missing
-    check_presence(repository, manifest)
-    known = {one.name for one in manifest.objects} | {MANIFEST}
-    prefix = object_key(manifest.service, manifest.id, "")
-    names = [info.key.removeprefix(prefix) for info in repository.list(prefix)]
-    foreign = [f"{prefix}{name}" for name in names if name not in known and not is_beside(name)]
-    if foreign:
-        raise VerificationFailed(
-            f"backup {manifest.id} has objects its manifest does not name: {', '.join(foreign[:5])}",
-            where=repository.describe(),
-            why="somebody or something else writes there",
-            hint="find out who, and move them away",
-        )
-    return manifest
 
 
-def _proved(at: Acting, repository: Repository, manifest: Manifest, args: BackupVerifyArgs) -> dict[str, object]:
+def _record(
+    at: Acting,
+    repository: Repository,
+    manifest: Manifest,
+    args: BackupVerifyArgs,
+    took: float,
+    *,
+    error: str | None = None,
+    details: Mapping[str, object] | None = None,
+) -> None:
+    """Keep the result beside the manifest; that it cannot be kept does not change what was found, and is said."""
+    if not args.record:
+        return
+    found = {name: value for name, value in (details or {}).items() if name in _RECORDED}
+    # Of files and images there is no server to restore into: they were decoded to the last byte.
+    level: Level = "full" if args.level == "restore" and manifest.kind != "database" else args.level
+    result = Verification(manifest.id, level, datetime.now(UTC), took, error, at.run.id, found)
+    try:
+        record(repository, manifest, result)
+    except SentraPlayError as trouble:
+        at.warn(f"the result could not be kept beside backup {manifest.id}: {trouble}", "record: false does not try")
+
+
+def _proved(at: Acting, repository: Repository, chain: Sequence[Manifest], args: BackupVerifyArgs) -> dict[str, object]:
+    """All that a restore would read is read; `chain` ends with the backup itself."""
+    manifest = chain[-1]
     if manifest.kind != "database":
-        return {"entries": sum(_listed(at, repository, manifest, one) for one in manifest.objects)}
+        return {"entries": sum(_listed(at, repository, one, part) for one in chain for part in one.objects)}
     # Of the description only what leads to programs is passed on: no address, role or password of the live server.
     programs = replace(Server(), programs=args.server.programs, compose=args.server.compose)
     if args.level == "full":
@@ -106,20 +129,9 @@ def _listed(at: Acting, repository: Repository, manifest: Manifest, one: BackupO
     ) as path:
         source = Script('exec cat <"$1"', (path,))
         try:
-            listing = Pipeline((source, *undo(at.host, one.compression), _LIST, _COUNT))
+            listing = Pipeline((source, *undo(at.host, one.compression), LIST, COUNT))
             entries = int(at.host.query(listing).stdout)
         except CommandFailed as failed:
-            raise VerificationFailed(
-                f"{one.name} of backup {manifest.id} cannot be decoded: {failed.result.stderr.strip()[-300:]}",
-                where=at.host.name,
-                hint="restore from another backup",
-            ) from failed
-    recorded = one.details.get("entries", entries)
-    if entries != recorded:
-        raise VerificationFailed(
-            f"{one.name} of backup {manifest.id} holds {entries} entries instead of {recorded}",
-            where=at.host.name,
-            why="the backup does not hold what was there when it was made",
-            hint="restore from another backup",
-        )
+            raise undecodable(manifest, one, failed, at.host.name) from failed
+    check_entries(manifest, one, entries, at.host.name)
     return entries

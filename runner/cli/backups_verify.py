@@ -1,0 +1,88 @@
+"""`sentraplay backups verify`: is what the manifests say in the repository, and is it whole?"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import click
+
+from runner.cli.choosing import chosen
+from runner.cli.repository import Opener, opens_repositories
+from runner.errors import SentraPlayError, VerificationFailed
+
+if TYPE_CHECKING:
+    from runner.backup.verifications import Level
+    from runner.hosts.contract import Host
+    from runner.repositories.contract import Repository
+
+
+@click.command("verify")
+@click.argument("repository")
+@click.argument("backup", nargs=-1)
+@click.option("--service", metavar="NAME", help="Only backups of this service.")
+@click.option(
+    "--level",
+    type=click.Choice(["quick", "full"]),
+    default="quick",
+    show_default=True,
+    help="quick looks at manifests and sizes; full reads and decodes every byte.",
+)
+@click.option("--record/--no-record", default=True, show_default=True, help="Keep the results beside the manifests.")
+@opens_repositories
+def verify_backups(
+    repository: str, backup: tuple[str, ...], service: str | None, level: Level, record: bool, opener: Opener
+) -> None:
+    """Verify every backup of REPOSITORY, or the BACKUPs named, and what each builds on.
+
+    No host is touched. Restoring into a disposable server is the module backup_verify's.
+    """
+    from contextlib import closing
+
+    from runner.hosts.local import open_local
+
+    failed: list[str] = []
+    with opener.open(repository) as opened, closing(open_local()) as controller:
+        names = chosen(opened, backup, service)
+        for owner, backup_id in names:
+            error = _verify(opened, controller, owner, backup_id, level, keep=record)
+            click.echo(f"{owner}/{backup_id}: {error or 'good'}")
+            failed += [backup_id] if error else []
+    if not names:
+        click.echo("no backups")
+    if failed:
+        raise VerificationFailed(
+            f"{len(failed)} of {len(names)} backups are not what they must be: {', '.join(failed)}",
+            where=opened.describe(),
+            hint="restore from another backup, or from a copy of it in another repository",
+        )
+
+
+def _verify(opened: Repository, controller: Host, service: str, backup_id: str, level: Level, *, keep: bool) -> str:
+    """What is wrong with a backup; "" if nothing is."""
+    from datetime import UTC, datetime
+
+    from runner.backup.catalogue import read
+    from runner.backup.checking import check_sound, check_whole
+    from runner.backup.lineage import lineage
+    from runner.backup.verifications import Verification, record
+
+    begun, error = monotonic(), ""
+    try:
+        manifest = read(opened, service, backup_id)
+    except VerificationFailed as damaged:
+        return str(damaged)
+    try:
+        for one in lineage(opened, manifest):
+            check_whole(opened, one)
+            if level == "full":
+                check_sound(opened, one, controller, lambda name, done, total: None)
+    except VerificationFailed as wrong:
+        error = str(wrong)
+    if keep:
+        result = Verification(manifest.id, level, datetime.now(UTC), monotonic() - begun, error or None)
+        try:
+            record(opened, manifest, result)
+        except SentraPlayError as trouble:
+            click.echo(f"the result could not be kept beside {manifest.id}: {trouble}", err=True)
+    return error
