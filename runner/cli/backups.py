@@ -44,6 +44,11 @@ backups = LazyGroup(
             "backups_copy",
             "copy_backups",
         ),
+        "prune": _entry(
+            "Say which backups of REPOSITORY retention no longer keeps; with --yes remove them.",
+            "backups_prune",
+            "prune_backups",
+        ),
         "hold": _entry(
             "Keep BACKUP and all it builds on from being pruned, until it is released.", "backups_hold", "hold_backup"
         ),

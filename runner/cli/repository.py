@@ -58,6 +58,12 @@ class Opener:
 
         return repository_alone(name, self._inventory, self._variables, self.keys)
 
+    def retention(self, name: str) -> dict[str, object]:
+        """What the repository's definition says about how long backups stay; empty if nothing."""
+        from runner.wiring.assembly import retention_alone
+
+        return dict(retention_alone(name, self._inventory, self._variables, self.keys))
+
 
 def opens_repositories(function: F) -> F:
     """The options for it; they arrive as one argument `opener`."""

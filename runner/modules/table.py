@@ -59,6 +59,7 @@ _PLACES: Final[Mapping[str, str]] = {
     "pg_restore": "postgres.pg_restore:PgRestore",
     "pg_table_restore": "postgres.pg_table_restore:PgTableRestore",
     "backup_copy": "backup.backup_copy:BackupCopy",
+    "backup_prune": "backup.backup_prune:BackupPrune",
     "backup_verify": "backup.backup_verify:BackupVerify",
     "files_backup": "backup.files_backup:FilesBackup",
     "files_restore": "backup.files_restore:FilesRestore",

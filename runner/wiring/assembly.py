@@ -124,6 +124,20 @@ def carry_out(
 def repository_alone(name: str, inventory: Inventory, extra: Mapping[str, object], keys: Keys) -> Iterator[Repository]:
     """A repository outside any run: by its name in the inventory, where what is said for all hosts counts, or by
     its address (`addresses.definition`), for which no inventory is needed."""
+    with _defined_alone(name, inventory, extra, keys) as defined:
+        yield defined.get(name)
+
+
+def retention_alone(name: str, inventory: Inventory, extra: Mapping[str, object], keys: Keys) -> Mapping[str, object]:
+    """What the definition of a repository says about retention, outside any run; nothing is opened."""
+    with _defined_alone(name, inventory, extra, keys) as defined:
+        return defined.retention(name)
+
+
+@contextmanager
+def _defined_alone(
+    name: str, inventory: Inventory, extra: Mapping[str, object], keys: Keys
+) -> Iterator[DefinedRepositories]:
     inventory.refuse_sealed(LOCALHOST)
     redactor = keys.redactor
     templar = Templar([Path()], redactor, keys)
@@ -134,7 +148,7 @@ def repository_alone(name: str, inventory: Inventory, extra: Mapping[str, object
         own = {name: definition(name)} if is_address(name) else {}
         defined = DefinedRepositories(lambda: variables, own, templar=templar, hosts=hosts, redactor=redactor)
         stack.callback(defined.close)
-        yield defined.get(name)
+        yield defined
 
 
 def _run_info(plan: Plan, earlier: Earlier | None) -> RunInfo:

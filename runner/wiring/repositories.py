@@ -53,6 +53,10 @@ class DefinedRepositories:
                 self._open[name] = self._opened(name)
             return self._open[name]
 
+    def retention(self, name: str) -> Mapping[str, object]:
+        """What its definition says under `retention`; TaskFailed like `get`."""
+        return self._definition(name).get("retention") or {}
+
     def close(self) -> None:
         with self._lock:
             for repository in self._open.values():

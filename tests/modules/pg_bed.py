@@ -28,6 +28,10 @@ class Shelf:
     """The repositories a test has, by name."""
 
     by_name: dict[str, Repository]
+    policies: dict[str, dict[str, object]] = field(default_factory=dict)
+
+    def retention(self, name: str) -> Mapping[str, object]:
+        return self.policies.get(name, {})
 
     def get(self, name: str) -> Repository:
         return self.by_name[name]
