@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import BinaryIO, Final
 
 from runner.backup.catalogue import check_presence, stored
 from runner.backup.compression import undo
+from runner.backup.encryption import fitting, opened
 from runner.backup.identity import MANIFEST, is_beside, object_key
 from runner.backup.manifest import BackupObject, Manifest
-from runner.errors import VerificationFailed
+from runner.errors import TaskFailed, VerificationFailed
 from runner.hosts.contract import CommandFailed, Host, Pipeline, Script
 from runner.repositories.contract import Repository, StoredObject
 from runner.repositories.receiving import fill
-from runner.repositories.streams import Tap, buffered
+from runner.repositories.streams import BLOCK, Tap, buffered
 
 Moved = Callable[[str, int, int], None]
 
@@ -49,10 +50,33 @@ def check_sound(repository: Repository, manifest: Manifest, controller: Host, mo
         expected = stored(manifest, one)
         with repository.get(expected.key) as source:
             tap = Tap(source, moved=lambda done, part=one: moved(part.name, done, part.size))  # type: ignore[misc]
-            entries = _decoded(controller, one, tap, manifest)
+            through = buffered(tap)
+            try:
+                entries = _decoded(controller, manifest, one, opened(repository, manifest, one, through))
+            except VerificationFailed:
+                # What was damaged later is told as that, not by what a decoder made of it.
+                while through.read(BLOCK):
+                    continue
+                _compare(tap, expected, repository)
+                raise
         _compare(tap, expected, repository)
         if one.format == "tar":
             check_entries(manifest, one, entries, repository.describe())
+
+
+def check_opens(repository: Repository, manifest: Manifest) -> bool | None:
+    """Whether an identity at hand opens every object; None if none is at hand, or nothing is encrypted.
+
+    VerificationFailed if there are identities and none of them opens it.
+    """
+    if manifest.encryption is None or not repository.encryption.identities():
+        return None
+    for one in manifest.objects:
+        try:
+            fitting(repository, manifest, one)
+        except TaskFailed as error:
+            raise VerificationFailed(error.message, where=error.where, why=error.why, hint=error.hint) from error
+    return True
 
 
 def check_entries(manifest: Manifest, one: BackupObject, entries: int, where: str) -> None:
@@ -76,21 +100,19 @@ def undecodable(manifest: Manifest, one: BackupObject, failed: CommandFailed, wh
     )
 
 
-def _decoded(controller: Host, one: BackupObject, tap: Tap, manifest: Manifest) -> int:
-    """How many entries a tar holds (0 for anything else), all of `tap` read whatever the decoder says."""
+def _decoded(controller: Host, manifest: Manifest, one: BackupObject, source: BinaryIO) -> int:
+    """How many entries a tar holds (0 for anything else); VerificationFailed if it cannot be decoded."""
     sink = (LIST, COUNT) if one.format == "tar" else (_DRAIN,)
-    source = buffered(tap)
     try:
         with controller.stream(Pipeline((*undo(controller, one.compression), *sink))) as stream:
             fill(stream, source)
             said = stream.stdout.read()
             stream.finish()
     except CommandFailed as failed:
-        while source.read(1 << 20):
-            continue
-        if tap.sha256 == one.sha256:
-            raise undecodable(manifest, one, failed, controller.name) from failed
-        return 0
+        raise undecodable(manifest, one, failed, controller.name) from failed
+    # A decoder may end before its input does; what was damaged behind that must be seen too.
+    while source.read(BLOCK):
+        continue
     return int(said or b"0")
 
 

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from runner.backup.catalogue import check_presence, raw, stored
 from runner.backup.identity import manifest_key
 from runner.backup.manifest import Manifest
-from runner.errors import AlreadyExists, ObjectNotFound, SentraPlayError, VerificationFailed
+from runner.errors import AlreadyExists, ObjectNotFound, Refused, SentraPlayError, VerificationFailed
 from runner.repositories.contract import Repository, StoredObject
 from runner.repositories.streams import BLOCK, Tap, buffered
 
@@ -48,8 +48,16 @@ def copy(source: Repository, target: Repository, manifest: Manifest, moved: Move
     """Copy one backup of `source` to `target`; False if it is there already.
 
     `moved(key, done, total)` is told the bytes of each object. What it builds on is not copied: see
-    `lineage.lineage`. VerificationFailed if an object is damaged in `source` or did not arrive as it is.
+    `lineage.lineage`. VerificationFailed if an object is damaged in `source` or did not arrive as it is;
+    Refused if it is not encrypted and `target` wants it to be.
     """
+    if target.encryption.recipients and manifest.encryption is None:
+        raise Refused(
+            f"backup {manifest.id} is not encrypted, and {target.name} is for encrypted backups alone",
+            where=target.describe(),
+            why="a copy is byte for byte what it was copied from",
+            hint="take a backup into a repository with `encryption` and copy that",
+        )
     if is_there(target, source, manifest):
         return False
     for one in manifest.objects:

@@ -10,9 +10,9 @@ In each, whatever goes wrong leaves nothing that looks like an object.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final, Literal
+from typing import BinaryIO, Final, Literal
 
 from runner.backup.curl import unreachable
 from runner.backup.downloading import download
@@ -26,6 +26,9 @@ from runner.repositories.receiving import PLAIN, explain, fill, receive_into
 from runner.repositories.streams import Tap, buffered
 
 Way = Literal["directory", "target", "relay"]
+
+Through = Callable[[BinaryIO], BinaryIO]
+"""What is stored in place of a stream that passes this process."""
 
 _CAN_WRITE: Final = Script('[ -w "$1" ]')
 _CAN_READ: Final = Script('[ -r "$1" ]')
@@ -41,19 +44,33 @@ class Transferred:
     reason: str = ""
 
 
+def _as_it_is(source: BinaryIO) -> BinaryIO:
+    return source
+
+
 def nobody(done: int, total: int | None) -> None:
     """For transfers nobody watches."""
 
 
 def store(
-    host: Host, producer: Runnable, repository: Repository, key: str, *, stdin: bytes = b"", progress: Moved = nobody
+    host: Host,
+    producer: Runnable,
+    repository: Repository,
+    key: str,
+    *,
+    stdin: bytes = b"",
+    progress: Moved = nobody,
+    through: Through | None = None,
 ) -> Transferred:
     """Run `producer` on `host`, with `stdin` as its input, and store what it writes under `key`.
 
-    Raises CommandFailed if a member of it ends with a status other than 0, RepositoryError if the
-    bytes cannot be stored; either way there is no object. `progress` is called with (bytes so far, None).
+    With `through` the bytes pass this process, which stores what that makes of them. Raises
+    CommandFailed if a member of it ends with a status other than 0, RepositoryError if the bytes cannot
+    be stored; either way there is no object. `progress` is called with (bytes so far, None).
     """
     members = producer.members if isinstance(producer, Pipeline) else (producer,)
+    if through is not None:
+        return Transferred(_relay(host, members, repository, key, stdin, progress, through), "relay")
     reason = "the repository is on another host"
     if isinstance(repository, OnHost) and repository.host_name == host.name:
         here = _store_here(host, members, repository, key, stdin, progress)
@@ -171,7 +188,13 @@ def _receive(host: Host, members: tuple[Command | Script, ...], temporary: str, 
 
 
 def _relay(
-    host: Host, members: tuple[Command | Script, ...], repository: Repository, key: str, stdin: bytes, progress: Moved
+    host: Host,
+    members: tuple[Command | Script, ...],
+    repository: Repository,
+    key: str,
+    stdin: bytes,
+    progress: Moved,
+    through: Through = _as_it_is,
 ) -> StoredObject:
     with host.stream(Pipeline(members)) as stream:
         fill(stream, io.BytesIO(stdin))
@@ -180,7 +203,7 @@ def _relay(
             stream.finish()
 
         tap = Tap(stream.stdout, ended, lambda size: progress(size, None))
-        return repository.put(key, buffered(tap))
+        return repository.put(key, through(buffered(tap)))
 
 
 def _bring(repository: Repository, expected: StoredObject, host: Host, path: str, progress: Moved) -> Way:

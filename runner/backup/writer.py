@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final
 
 from runner.backup.catalogue import check_presence, sweep
+from runner.backup.encryption import SUFFIX, described, sealing
 from runner.backup.identity import check_service, manifest_key, new_id, object_key
 from runner.backup.manifest import BackupObject, Manifest, Provenance, Source, to_json
 from runner.backup.transfer import Transferred, nobody, store
 from runner.backup.watching import Moved
 from runner.errors import SentraPlayError
 from runner.frozen import frozen
-from runner.hosts.contract import Host, Reader, Runnable, Script
+from runner.hosts.contract import Command, Host, Pipeline, Reader, Runnable, Script
 from runner.repositories.contract import Repository
 
 _SYSTEM: Final = Script("""
@@ -57,6 +58,7 @@ class BackupWriter:
         self._stored: list[Transferred] = []
         self._objects: list[BackupObject] = []
         self._sealing = False
+        self._suffix = SUFFIX if repository.encryption.recipients else ""
 
     def __enter__(self) -> BackupWriter:
         sweep(self._repository, self.service)
@@ -77,19 +79,27 @@ class BackupWriter:
     ) -> Transferred:
         """Run `producer` (compression included) on the host and store what it writes as object `name` of the backup.
 
-        `role`, `format`, `compression` and `details` go into the manifest. Raises like `transfer.store`.
+        `role`, `format`, `compression` and `details` go into the manifest. It is encrypted, and its name then
+        ends in `.age`, if the repository says so. Raises like `transfer.store`.
         """
-        key = object_key(self.service, self.id, name)
-        transferred = store(host, producer, self._repository, key, stdin=stdin, progress=progress)
-        self._stored.append(transferred)
+        sealed = sealing(host, self._repository.encryption)
+        through, reason = None, ""
+        if sealed is not None:
+            producer = joined(producer, sealed.members)
+            through, reason = sealed.through, sealed.reason
+        key = object_key(self.service, self.id, name + self._suffix)
+        transferred = store(host, producer, self._repository, key, stdin=stdin, progress=progress, through=through)
+        self._stored.append(replace(transferred, reason=reason or transferred.reason))
         one = transferred.stored
-        self._objects.append(BackupObject(name, role, one.size, one.sha256, format, compression, details or {}))
+        self._objects.append(
+            BackupObject(name + self._suffix, role, one.size, one.sha256, format, compression, details or {})
+        )
         return transferred
 
     def detail(self, name: str, details: Mapping[str, Any]) -> None:
         """Say more about a stored object, known only after it flowed."""
         for index, one in enumerate(self._objects):
-            if one.name == name:
+            if one.name == name + self._suffix:
                 merged = {**one.details, **details}
                 self._objects[index] = BackupObject(
                     one.name, one.role, one.size, one.sha256, one.format, one.compression, merged
@@ -112,6 +122,7 @@ class BackupWriter:
             versions={"libc": libc, **contents.versions},
             contents=contents.contents,
             row_counts=contents.row_counts,
+            encryption=described(self._repository.encryption),
             warnings=contents.warnings,
         )
         check_presence(self._repository, manifest)
@@ -134,6 +145,11 @@ class BackupWriter:
             # What cannot be removed now is no backup either, and a later run sweeps it.
             with suppress(SentraPlayError):
                 self._repository.delete(transferred.stored.key)
+
+
+def joined(producer: Runnable, members: tuple[Command, ...]) -> Pipeline:
+    """`producer` with more members after it."""
+    return Pipeline((*(producer.members if isinstance(producer, Pipeline) else (producer,)), *members))
 
 
 def describe(reader: Reader) -> tuple[Source, str]:

@@ -63,7 +63,7 @@ def _verify(opened: Repository, controller: Host, service: str, backup_id: str, 
     from datetime import UTC, datetime
 
     from runner.backup.catalogue import read
-    from runner.backup.checking import check_sound, check_whole
+    from runner.backup.checking import check_opens, check_sound, check_whole
     from runner.backup.lineage import lineage
     from runner.backup.verifications import Verification, record
 
@@ -75,6 +75,7 @@ def _verify(opened: Repository, controller: Host, service: str, backup_id: str, 
     try:
         for one in lineage(opened, manifest):
             check_whole(opened, one)
+            check_opens(opened, one)
             if level == "full":
                 check_sound(opened, one, controller, lambda name, done, total: None)
     except VerificationFailed as wrong:

@@ -15,12 +15,12 @@ Guarantees, each checked by tests/contracts/test_repositories.py against every i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import BinaryIO, Protocol, runtime_checkable
+from typing import BinaryIO, Final, Protocol, runtime_checkable
 
 from runner.frozen import frozen
 from runner.secret import Secret
@@ -79,10 +79,34 @@ class Transfer(StrEnum):
     RELAY = "relay"
 
 
+def _none() -> tuple[Secret, ...]:
+    return ()
+
+
+@frozen
+class EncryptionKeys:
+    """For whom what is stored must be encrypted before it leaves its host, and the private keys at hand.
+
+    `recipients` are public; without any, nothing is encrypted. `identities` reads the private keys when
+    something must be opened.
+    """
+
+    recipients: tuple[str, ...] = ()
+    identities: Callable[[], tuple[Secret, ...]] = _none
+
+
+NOT_ENCRYPTED: Final = EncryptionKeys()
+
+
 class Repository(Protocol):
     @property
     def name(self) -> str:
         """The name the inventory gives it."""
+        ...
+
+    @property
+    def encryption(self) -> EncryptionKeys:
+        """How backups in it are encrypted. It stores what it is given: whoever makes backups sees to it."""
         ...
 
     def describe(self) -> str:

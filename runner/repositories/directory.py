@@ -13,7 +13,7 @@ from typing import BinaryIO, Final
 
 from runner.errors import AlreadyExists, ObjectNotFound, RepositoryError, SentraPlayError
 from runner.hosts.contract import CommandFailed, Host, Pipeline, Script, command
-from runner.repositories.contract import ObjectInfo, StoredObject
+from runner.repositories.contract import NOT_ENCRYPTED, EncryptionKeys, ObjectInfo, StoredObject
 from runner.repositories.keys import check_key, check_prefix, is_key
 from runner.repositories.receiving import PLAIN, explain, fill, receive_into
 from runner.repositories.streams import Tap, buffered
@@ -69,15 +69,20 @@ find "$1" -type f -mmin "+$2" -exec sh -c 'for f; do rm -f -- "$f" && echo "$f";
 class DirectoryRepository:
     """Objects are files of the same path under `root`, mode 0600, owned by the user of the host's view."""
 
-    def __init__(self, name: str, host: Host, root: str) -> None:
+    def __init__(self, name: str, host: Host, root: str, encryption: EncryptionKeys = NOT_ENCRYPTED) -> None:
         """`root` is an absolute path; it is made when something is first stored."""
         self._name = name
+        self._encryption = encryption
         self._host = host
         self._root = root.rstrip("/") or "/"
 
     @property
     def name(self) -> str:
         return self._name
+
+    @property
+    def encryption(self) -> EncryptionKeys:
+        return self._encryption
 
     @property
     def host_name(self) -> str:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from runner.errors import AlreadyExists, ObjectNotFound
 from runner.frozen import frozen
-from runner.repositories.contract import ObjectInfo, StoredObject
+from runner.repositories.contract import NOT_ENCRYPTED, EncryptionKeys, ObjectInfo, StoredObject
 from runner.repositories.keys import check_key, check_prefix
 
 
@@ -25,14 +25,19 @@ class _Held:
 class MemoryRepository:
     """Keeps every guarantee of the contract until the process ends."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, encryption: EncryptionKeys = NOT_ENCRYPTED) -> None:
         self._name = name
+        self._encryption = encryption
         self._objects: dict[str, _Held] = {}
         self._lock = threading.Lock()
 
     @property
     def name(self) -> str:
         return self._name
+
+    @property
+    def encryption(self) -> EncryptionKeys:
+        return self._encryption
 
     def describe(self) -> str:
         return f"memory of this process ({self._name})"

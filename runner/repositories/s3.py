@@ -15,7 +15,15 @@ from typing import Any, BinaryIO, Final, Literal
 
 from runner.errors import RepositoryError
 from runner.frozen import frozen
-from runner.repositories.contract import Address, ObjectInfo, SentPart, StoredObject, Transfer
+from runner.repositories.contract import (
+    NOT_ENCRYPTED,
+    Address,
+    EncryptionKeys,
+    ObjectInfo,
+    SentPart,
+    StoredObject,
+    Transfer,
+)
 from runner.repositories.keys import check_key, check_prefix, is_key
 from runner.repositories.s3_errors import code_of, explained, status_of
 from runner.repositories.s3_reading import RangedReader
@@ -52,8 +60,9 @@ class S3Settings:
 class S3Repository:
     """Objects of a bucket under a prefix. Connects when first used."""
 
-    def __init__(self, name: str, settings: S3Settings) -> None:
+    def __init__(self, name: str, settings: S3Settings, encryption: EncryptionKeys = NOT_ENCRYPTED) -> None:
         self._name = name
+        self._encryption = encryption
         self._settings = settings
         self._prefix = f"{settings.prefix.strip('/')}/" if settings.prefix.strip("/") else ""
         self._opening = threading.Lock()
@@ -67,6 +76,10 @@ class S3Repository:
     @property
     def name(self) -> str:
         return self._name
+
+    @property
+    def encryption(self) -> EncryptionKeys:
+        return self._encryption
 
     @property
     def transfer(self) -> Transfer:

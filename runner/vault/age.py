@@ -1,4 +1,4 @@
-"""age: encryption for several recipients, SSH keys among them. The one file that knows pyrage.
+"""age: encryption for several recipients, SSH keys among them. The one file that imports pyrage.
 
 A value is sealed together with its variable's name, so that nobody can move it to another variable: with
 `database_password` in the place of `motd` a playbook would print it. A whole file is sealed as it is and can be
@@ -21,7 +21,7 @@ _VERSION: Final = 1
 def seal(data: bytes, recipients: Iterable[str]) -> str:
     """`data` encrypted as text. Each recipient is age1…, ssh-ed25519 … or ssh-rsa …; UsageError for any other."""
     wanted = [recipient(text) for text in recipients]
-    sealed: bytes = _pyrage().encrypt(data, wanted, armored=True)
+    sealed: bytes = package().encrypt(data, wanted, armored=True)
     return sealed.decode("ascii")
 
 
@@ -33,7 +33,7 @@ def seal_value(name: str, value: str, recipients: Iterable[str]) -> str:
 
 def open_age(text: bytes, identities: Sequence[Any]) -> bytes:
     """What was encrypted. Raises CannotOpen."""
-    pyrage = _pyrage()
+    pyrage = package()
     try:
         opened: bytes = pyrage.decrypt(text.strip() if text.lstrip().startswith(b"-----") else text, list(identities))
     except pyrage.DecryptError as error:
@@ -63,7 +63,7 @@ def name_in(text: str, identities: Sequence[Any]) -> str:
 
 def identity_from(text: bytes) -> Any:
     """An identity of pyrage's from a line AGE-SECRET-KEY-1… or an SSH private key. ValueError if it is neither."""
-    pyrage = _pyrage()
+    pyrage = package()
     try:
         if text.startswith(b"AGE-SECRET-KEY-1"):
             return pyrage.x25519.Identity.from_str(text.decode("ascii"))
@@ -74,7 +74,7 @@ def identity_from(text: bytes) -> Any:
 
 def recipient(text: str) -> Any:
     """A recipient of pyrage's; UsageError for text that is none, which may be a private key and so is not repeated."""
-    pyrage = _pyrage()
+    pyrage = package()
     kind = pyrage.ssh if text.startswith("ssh-") else pyrage.x25519
     try:
         return kind.Recipient.from_str(text)
@@ -95,7 +95,8 @@ def _content(opened: bytes) -> dict[str, object]:
     raise CannotOpen("this value does not carry the name of its variable", hint=hint)
 
 
-def _pyrage() -> Any:
+def package() -> Any:
+    """pyrage; SentraPlayError if it is not installed."""
     try:
         import pyrage
     except ImportError:

@@ -31,19 +31,34 @@ class IdentityFiles:
     def __bool__(self) -> bool:
         return bool(self._paths)
 
+    def of(self, paths: Sequence[Path]) -> IdentityFiles:
+        """Those in other files, whose passphrases are asked for in the same way."""
+        return IdentityFiles(paths, self._ask)
+
     @cached_property
     def all(self) -> tuple[Any, ...]:
         """What age opens with."""
-        return tuple(identity for path in self._paths for identity in self._read(path))
+        return tuple(identity for _, identity in self._both)
 
-    def _read(self, path: Path) -> Iterator[Any]:
+    @cached_property
+    def texts(self) -> tuple[Secret, ...]:
+        """The private keys themselves, each as a program named age reads it from its standard input."""
+        return tuple(text for text, _ in self._both)
+
+    @cached_property
+    def _both(self) -> tuple[tuple[Secret, Any], ...]:
+        return tuple(one for path in self._paths for one in self._read(path))
+
+    def _read(self, path: Path) -> Iterator[tuple[Secret, Any]]:
         content = _private_content(path)
         try:
             if b"PRIVATE KEY-----" in content:
-                yield identity_from(self._without_passphrase(content, path))
+                key = self._without_passphrase(content, path)
+                yield Secret(key.decode()), identity_from(key)
                 return
             lines = [line.strip() for line in content.splitlines() if line.strip().startswith(_SECRET_KEY)]
-            yield from map(identity_from, lines)
+            for line in lines:
+                yield Secret(line.decode()), identity_from(line)
         except ValueError as error:
             raise UsageError(f"the identity {path} cannot be used: {error}") from None
         if not lines:

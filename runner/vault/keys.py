@@ -22,7 +22,7 @@ from runner.document import (
 )
 from runner.errors import InvalidInput, Location, Problem
 from runner.rules import Rule
-from runner.secret import Redactor, register_all
+from runner.secret import Redactor, Secret, register_all
 from runner.vault.age import name_in, open_age, open_value
 from runner.vault.errors import CannotOpen, NoKey
 from runner.vault.identities import IdentityFiles
@@ -57,6 +57,14 @@ class Keys:
         self.required = required
         self._lock = threading.Lock()
         self._opened: dict[tuple[str, tuple[str, ...]], str] = {}
+
+    def identities(self, files: Sequence[Path] = ()) -> tuple[Secret, ...]:
+        """The private keys at hand, or those in `files`, as text that the redactor knows; they are read now."""
+        texts = (self._identities.of(files) if files else self._identities).texts
+        for text in texts:
+            for line in text.reveal().splitlines():
+                self.redactor.register(line)
+        return texts
 
     def may_stay_closed(self, cipher: Cipher) -> bool:
         """Whether it is no error that there is no key for it."""

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from runner.errors import TaskFailed
 from runner.inventory import LOCALHOST
-from runner.repositories.contract import Repository, Transfer
+from runner.localfiles import expanded
+from runner.repositories.contract import EncryptionKeys, Repository, Transfer
 from runner.schema import schema, value_problems
 from runner.secret import Redactor, Secret
 from runner.suggestions import did_you_mean
@@ -86,7 +87,7 @@ class DefinedRepositories:
         from runner.repositories.directory import DirectoryRepository
 
         host = self._hosts.as_inventory_says(definition.get("host", LOCALHOST))
-        return DirectoryRepository(name, host, definition["path"])
+        return DirectoryRepository(name, host, definition["path"], self._encryption(definition))
 
     def _s3(self, name: str, definition: Definition) -> Repository:
         from runner.repositories.s3 import S3Repository, S3Settings
@@ -95,7 +96,14 @@ class DefinedRepositories:
         given |= {key: self._secret(definition[key]) for key in CREDENTIALS if definition.get(key)}
         if definition.get("part_size") is not None:
             given["part_size"] = bytes_of(definition["part_size"])
-        return S3Repository(name, S3Settings(**given, transfer=Transfer(definition.get("transfer", "auto"))))
+        settings = S3Settings(**given, transfer=Transfer(definition.get("transfer", "auto")))
+        return S3Repository(name, settings, self._encryption(definition))
+
+    def _encryption(self, definition: Definition) -> EncryptionKeys:
+        """Its recipients; the identities it names, or else those that open what is encrypted in playbooks."""
+        said = definition.get("encryption") or {}
+        files = tuple(expanded(path) for path in said.get("identity_files", ()))
+        return EncryptionKeys(tuple(said.get("recipients", ())), lambda: self._templar.keys.identities(files))
 
     def _secret(self, text: str) -> Secret:
         self._redactor.register(text)

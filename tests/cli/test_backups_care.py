@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyrage
 import pytest
 
 from tests.cli.program import Program
@@ -108,3 +109,41 @@ def test_status_ends_with_3_for_what_is_too_old_or_was_never_proved(made: Progra
 
 def test_status_of_a_service_without_backups_is_a_failure(made: Program) -> None:
     assert made("backups", "status", "main", "--service", "other", *HERE).code == 3
+
+
+def test_an_encrypted_backup_is_made_restored_and_verified_with_the_identity_alone(made: Program) -> None:
+    identity = pyrage.x25519.Identity.generate()
+    made.write("identity", f"{identity}\n")
+    (made.directory / "identity").chmod(0o600)
+    where = made.directory / "sealed"
+    made.write("inventory.yml", SEALED.format(path=where, recipient=identity.to_public()))
+    assert made("run", "backup.yml", *HERE).code == 0
+    (archive,) = where.glob("scanner/*/*.age")
+    assert b"content" not in archive.read_bytes()
+    assert "encrypted" in made("backups", "list", "main", *HERE).out
+    without = made("backups", "verify", "main", "--level", "full", *HERE)
+    assert without.code == 2 and "no identity is at hand" in without.err
+    proved = made("backups", "verify", "main", "--level", "full", "--identity", "identity", *HERE)
+    assert proved.code == 0, proved.everything
+    (made.directory / "data" / "report.txt").write_text("lost")
+    made.write("restore.yml", RESTORE.format(path=made.directory / "data"))
+    restored = made("run", "restore.yml", "--identity", "identity", *HERE)
+    assert restored.code == 0, restored.everything
+    assert (made.directory / "data" / "report.txt").read_text() == "content"
+    everything = b"".join(
+        path.read_bytes() for path in made.directory.rglob("*") if path.is_file() and path.name != "identity"
+    )
+    assert str(identity).encode() not in everything
+
+
+SEALED = """\
+all:
+  vars:
+    repositories:
+      main: {{type: directory, path: {path}, encryption: {{recipients: [{recipient}]}}}}
+"""
+RESTORE = """\
+- hosts: localhost
+  tasks:
+    - files_restore: {{service: scanner, repository: main, paths: ["{path}"]}}
+"""

@@ -11,12 +11,16 @@ from datetime import datetime
 from pathlib import Path
 
 import psycopg
+import pyrage
 import pytest
 
 from runner.errors import Refused, TaskFailed, VerificationFailed
 from runner.hosts.contract import Host
 from runner.hosts.local import open_local
 from runner.modules.postgres import archive, marker, pg_restore, restoring, swap
+from runner.repositories.contract import EncryptionKeys
+from runner.repositories.directory import DirectoryRepository
+from runner.secret import Secret
 from tests.modules.pg_bed import PgBench
 from tests.support.fulldisk import TinyDisk
 from tests.support.postgres import PostgresServer
@@ -314,6 +318,24 @@ def test_a_dump_that_was_already_cut_when_it_was_stored_is_refused(
         with pytest.raises(VerificationFailed, match="cannot be decoded"):
             bench.restore(live)
         untouched(bench, live, before)
+
+
+def test_an_encrypted_backup_is_restored_and_verified_and_shows_nothing(
+    host: Host, postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    identity = pyrage.x25519.Identity.generate()
+    keys = EncryptionKeys((str(identity.to_public()),), lambda: (Secret(str(identity)),))
+    bench = PgBench(host, postgres_server, tmp_path)
+    bench.at.shelf.by_name["main"] = DirectoryRepository("main", host, str(bench.root), keys)
+    with database(bench.server) as name:
+        before = data(bench.server, name)
+        bench.backup(name)
+        assert all(path.suffix == ".age" for path in bench.files() if path.name != "manifest.json")
+        bench.server.query(name, "DELETE FROM findings")
+        bench.restore(name)
+        assert data(bench.server, name) == before
+    programs = {"programs": str(bench.server.programs)}
+    bench.apply("backup_verify", service="app", repository="main", server=programs)
 
 
 def test_a_missing_or_swapped_object_is_refused(bench: PgBench) -> None:

@@ -8,18 +8,17 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import ClassVar, Final, Literal
 
-from runner.backup.catalogue import LATEST, find, stored
-from runner.backup.checking import COUNT, LIST, check_entries, check_whole, undecodable
-from runner.backup.compression import undo
+from runner.backup.catalogue import LATEST, find
+from runner.backup.checking import COUNT, LIST, check_entries, check_opens, check_whole, undecodable
+from runner.backup.encryption import readable
 from runner.backup.identity import parse_id
 from runner.backup.lineage import lineage
 from runner.backup.manifest import BackupObject, Manifest
 from runner.backup.summary import summary
-from runner.backup.transfer import at_hand
 from runner.backup.verifications import Level, Verification, record
 from runner.errors import ObjectNotFound, SentraPlayError, VerificationFailed
 from runner.frozen import frozen
-from runner.hosts.contract import CommandFailed, Pipeline, Script
+from runner.hosts.contract import CommandFailed, Pipeline
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.postgres import verification
 from runner.modules.postgres.server import Server
@@ -64,6 +63,7 @@ class BackupVerify:
             chain = lineage(repository, manifest)
             for one in chain:
                 check_whole(repository, one)
+                check_opens(repository, one)
             proof = _proved(at, repository, chain, args) if args.level != "quick" else {}
         except VerificationFailed as error:
             _record(at, repository, manifest, args, monotonic() - begun, error=str(error))
@@ -123,14 +123,12 @@ def _proved(at: Acting, repository: Repository, chain: Sequence[Manifest], args:
 
 def _listed(at: Acting, repository: Repository, manifest: Manifest, one: BackupObject) -> int:
     """How many entries an archive holds, all of it read; VerificationFailed if that is not what was counted."""
-    expected = stored(manifest, one)
-    with at_hand(
-        repository, expected, at.host, progress=lambda done, total: at.progress(one.name, done, total)
-    ) as path:
-        source = Script('exec cat <"$1"', (path,))
+    with readable(
+        repository, manifest, one, at.host, progress=lambda done, total: at.progress(one.name, done, total)
+    ) as opening:
         try:
-            listing = Pipeline((source, *undo(at.host, one.compression), LIST, COUNT))
-            entries = int(at.host.query(listing).stdout)
+            listing = Pipeline((*opening.members, LIST, COUNT))
+            entries = int(at.host.query(listing, stdin=opening.stdin).stdout)
         except CommandFailed as failed:
             raise undecodable(manifest, one, failed, at.host.name) from failed
     check_entries(manifest, one, entries, at.host.name)

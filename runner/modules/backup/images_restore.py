@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from runner.backup import catalogue
-from runner.backup.compression import undo
+from runner.backup.encryption import readable
 from runner.backup.manifest import Manifest
-from runner.backup.transfer import at_hand
 from runner.errors import VerificationFailed
 from runner.frozen import frozen
-from runner.hosts.contract import Pipeline, Script, command
+from runner.hosts.contract import Pipeline, command
 from runner.modules.backup.images_backup import KIND, ROLE, images_of
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.docker.images import Image, id_of
@@ -42,14 +41,14 @@ class ImagesRestore:
         if not missing:
             return Outcome(False, _data(manifest, missing))
         one = manifest.object(ROLE)
-        decompress = undo(at.host, one.compression)
-        with at_hand(
+        with readable(
             repository,
-            catalogue.stored(manifest, one),
+            manifest,
+            one,
             at.host,
             progress=lambda done, total: at.progress("fetching images", done, total),
-        ) as path:
-            at.host.run(Pipeline((Script('exec cat -- "$1"', (path,)), *decompress, command("docker", "load", "-q"))))
+        ) as opening:
+            at.host.run(Pipeline((*opening.members, command("docker", "load", "-q"))), stdin=opening.stdin)
         for image in missing:
             _name(at, image, manifest)
         return Outcome(True, _data(manifest, missing))

@@ -9,8 +9,8 @@ from contextlib import suppress
 from typing import Any, Final
 
 from runner.backup import tar
-from runner.backup.catalogue import check_presence, stored
-from runner.backup.compression import undo
+from runner.backup.catalogue import check_presence
+from runner.backup.encryption import readable
 from runner.backup.manifest import BackupObject, Manifest
 from runner.backup.swapping import (
     FRESH,
@@ -24,7 +24,6 @@ from runner.backup.swapping import (
     read_state,
     settle,
 )
-from runner.backup.transfer import at_hand
 from runner.errors import SentraPlayError, TaskFailed, VerificationFailed
 from runner.frozen import frozen
 from runner.hosts.contract import Host, Pipeline, Script, command
@@ -106,14 +105,13 @@ class Restore:
 
     def _unpack(self, repository: Repository, manifest: Manifest, target: Target) -> None:
         one, where = _required(target), target.place
-        members = undo(self._host, one.compression)
         fresh = make_room(self._host, where)
 
         def progress(done: int, total: int | None) -> None:
             self._progress(where.path, done, total)
 
-        with at_hand(repository, stored(manifest, one), self._host, directory=where.room, progress=progress) as path:
-            self._host.run(Pipeline((command("cat", "--", path), *members, tar.extract(fresh))))
+        with readable(repository, manifest, one, self._host, directory=where.room, progress=progress) as opening:
+            self._host.run(Pipeline((*opening.members, tar.extract(fresh))), stdin=opening.stdin)
         entries = tar.count(self._host, fresh, where.name)
         if entries != one.details["entries"]:
             raise VerificationFailed(

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from runner.backup.catalogue import stored
-from runner.backup.compression import undo
+from runner.backup.encryption import readable
 from runner.backup.manifest import BackupObject, Manifest
-from runner.backup.transfer import at_hand
 from runner.errors import SentraPlayError, VerificationFailed
 from runner.hosts.contract import Command, CommandFailed, Host, Pipeline, Script
 from runner.modules.contract import Acting
@@ -55,21 +53,19 @@ def unpack(
 ) -> None:
     """Bring an object to the host, prove it, and let `writer` write it decompressed to `path`."""
     label = f"fetching {one.name}"
-    with at_hand(
-        repository, stored(manifest, one), at.host, progress=lambda done, total: at.progress(label, done, total)
-    ) as proved:
-        source = Script('exec cat <"$1"', (proved,))
+    with readable(
+        repository, manifest, one, at.host, progress=lambda done, total: at.progress(label, done, total)
+    ) as opening:
         try:
-            at.host.run(Pipeline((source, *undo(at.host, one.compression), writer(path))))
+            at.host.run(Pipeline((*opening.members, writer(path))), stdin=opening.stdin)
         except CommandFailed as failed:
             raise _undecodable(failed, one, manifest, at.host) from failed
 
 
 def text(at: Acting, repository: Repository, manifest: Manifest, one: BackupObject) -> str:
     """A small object's content. It is read quietly: it may hold password hashes."""
-    with at_hand(repository, stored(manifest, one), at.host) as proved:
-        source = Script('exec cat <"$1"', (proved,))
-        return at.host.query(Pipeline((source, *undo(at.host, one.compression)))).stdout
+    with readable(repository, manifest, one, at.host) as opening:
+        return at.host.query(Pipeline(opening.members), stdin=opening.stdin).stdout
 
 
 def decode(server: Postgres, path: str, manifest: Manifest, one: BackupObject) -> None:
