@@ -53,6 +53,12 @@ def _doc() -> click.Command:
     return doc
 
 
+def _bootstrap() -> click.Command:
+    from runner.cli.bootstrap import bootstrap
+
+    return bootstrap
+
+
 def _backups() -> click.Command:
     from runner.cli.backups import backups
 
@@ -83,6 +89,9 @@ def application() -> click.Group:
             "inventory": Entry("Show the hosts, groups and variables of an inventory.", _inventory),
             "doc": Entry("Show the modules, one module in full, or what a kind of problem means.", _doc),
             "backups": Entry("List, show, copy and look after the backups of a repository.", _backups),
+            "bootstrap": Entry(
+                "Bring playbooks, inventory and manifests back from REPOSITORY into the empty DIRECTORY.", _bootstrap
+            ),
             "vault": Entry("Encrypt, look at, edit and rekey values and files.", _vault),
             "demo": Entry("Watch a throw-away service be lost and recovered.", _demo),
         },

@@ -65,6 +65,7 @@ _PLACES: Final[Mapping[str, str]] = {
     "files_restore": "backup.files_restore:FilesRestore",
     "images_backup": "backup.images_backup:ImagesBackup",
     "images_restore": "backup.images_restore:ImagesRestore",
+    "project_backup": "backup.project_backup:ProjectBackup",
 }
 
 
