@@ -1,6 +1,11 @@
 """A path of a host as a tar stream and back: owners by number, modes, links, holes, ACLs, attributes, any name.
 
 GNU tar is needed on the host: others lack sparse files, ACLs or the totals that are checked.
+
+Increments are GNU tar's (`--listed-incremental`): a file goes in when its mtime or ctime is not older than
+the snapshot, a directory with the names that are in it, so that what was deleted or renamed is undone too.
+Device numbers are not compared (they change at every boot of some systems). An increment is unpacked over
+what it builds on, after a look that it renames nothing from or to another place: tar itself would.
 """
 
 from __future__ import annotations
@@ -42,6 +47,14 @@ exec tar --extract --file=- --directory="$1" --numeric-owner --same-owner --same
   --acls --xattrs --xattrs-include='*' --delay-directory-restore --no-overwrite-dir
 """
 
+# What tar says of each new or renamed directory is no warning to anybody.
+_INCREMENTAL: Final = (
+    "--no-check-device",
+    "--warning=no-new-directory",
+    "--warning=no-rename-directory",
+    "--warning=no-file-unchanged",
+)
+
 # One NUL per entry: names may hold newlines. The directory extracted into counts for nothing.
 _PROVE: Final = Script("""
 cd -- "$1" || exit
@@ -49,6 +62,20 @@ cd -- "$1" || exit
 [ -e "./$2" ] || [ -L "./$2" ] || exit 3
 find . -mindepth 1 -print0 | tr -dc '\\000' | wc -c
 """)
+
+# The lists of names in an increment, and what it renames: R from, T to.
+_LOOK: Final = """
+umask 077
+tar --list --file=- --listed-incremental=/dev/null --verbose --verbose --quoting-style=escape |
+  { grep -E '^[RTX] (/|(.*/)?\\.\\.(/|$))' && exit 9; cat >/dev/null; exit 0; }
+"""
+
+_APPLY: Final = """
+umask 077
+exec tar --extract --file=- --directory="$1" --numeric-owner --same-owner --same-permissions \\
+  --acls --xattrs --xattrs-include='*' --delay-directory-restore --listed-incremental=/dev/null \\
+  --verbose --quoting-style=escape
+"""
 
 _WRITTEN: Final = re.compile(r"^Total bytes written: (\d+)", re.MULTILINE)
 
@@ -74,13 +101,15 @@ def check(reader: Reader) -> None:
         )
 
 
-def archive(path: str, exclude: Sequence[str], workdir: str) -> Script:
+def archive(path: str, exclude: Sequence[str], workdir: str, snapshot: str | None = None) -> Script:
     """A producer of the tar of `path`; `workdir` is a private directory for what `written` reads afterwards.
 
+    With `snapshot`, a file on the host, only what is newer than it says; it then describes this archive.
+    One that is not there makes a whole archive that can be built on.
     A pattern of `exclude` that begins with "/" means that path; any other matches names at any depth.
     """
     parent, _, name = path.rpartition("/")
-    options = []
+    options = [f"--listed-incremental={snapshot}", *_INCREMENTAL] if snapshot else []
     for pattern in exclude:
         if not pattern.startswith("/"):
             options += ["--no-anchored", f"--exclude={pattern}"]
@@ -108,6 +137,16 @@ def extract(directory: str) -> Script:
     after everything else, so that no entry is ever written through one.
     """
     return Script(_EXTRACT, (directory,), env=PLAIN)
+
+
+def look() -> Script:
+    """A consumer that ends with 9 if an increment renames something from or to outside its directory."""
+    return Script(_LOOK, env=PLAIN)
+
+
+def apply(directory: str) -> Script:
+    """A consumer that unpacks an increment over what it builds on, and prints a line for each entry."""
+    return Script(_APPLY, (directory,), env=PLAIN)
 
 
 def count(host: Host, directory: str, name: str) -> int:

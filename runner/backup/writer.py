@@ -12,7 +12,8 @@ from typing import Any, Final
 from runner.backup.catalogue import check_presence, sweep
 from runner.backup.encryption import SUFFIX, described, sealing
 from runner.backup.identity import check_service, manifest_key, new_id, object_key
-from runner.backup.manifest import BackupObject, Manifest, Provenance, Source, to_json
+from runner.backup.lineage import lineage
+from runner.backup.manifest import BackupObject, Chain, Manifest, Provenance, Source, to_json
 from runner.backup.transfer import Transferred, nobody, store
 from runner.backup.watching import Moved
 from runner.errors import SentraPlayError
@@ -38,6 +39,7 @@ class Contents:
     versions: Mapping[str, Any] = field(default_factory=dict)
     row_counts: Mapping[str, int] | None = None
     warnings: tuple[str, ...] = ()
+    chain: Chain | None = None
 
 
 class BackupWriter:
@@ -122,9 +124,13 @@ class BackupWriter:
             versions={"libc": libc, **contents.versions},
             contents=contents.contents,
             row_counts=contents.row_counts,
+            chain=contents.chain,
             encryption=described(self._repository.encryption),
             warnings=contents.warnings,
         )
+        for one in lineage(self._repository, manifest)[:-1]:
+            # Pruned meanwhile, perhaps: an increment on nothing is no backup.
+            check_presence(self._repository, one)
         check_presence(self._repository, manifest)
         self._sealing = True
         self._repository.put_if_absent(manifest_key(self.service, self.id), to_json(manifest))

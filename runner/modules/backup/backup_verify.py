@@ -12,6 +12,7 @@ from runner.backup.catalogue import LATEST, find
 from runner.backup.checking import COUNT, LIST, check_entries, check_opens, check_whole, undecodable
 from runner.backup.encryption import readable
 from runner.backup.identity import parse_id
+from runner.backup.increments import archives
 from runner.backup.lineage import lineage
 from runner.backup.manifest import BackupObject, Manifest
 from runner.backup.summary import summary
@@ -112,7 +113,7 @@ def _proved(at: Acting, repository: Repository, chain: Sequence[Manifest], args:
     """All that a restore would read is read; `chain` ends with the backup itself."""
     manifest = chain[-1]
     if manifest.kind != "database":
-        return {"entries": sum(_listed(at, repository, one, part) for one in chain for part in one.objects)}
+        return {"entries": sum(_listed(at, repository, one, part) for one in chain for part in archives(one))}
     # Of the description only what leads to programs is passed on: no address, role or password of the live server.
     programs = replace(Server(), programs=args.server.programs, compose=args.server.compose)
     if args.level == "full":

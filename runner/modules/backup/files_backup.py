@@ -11,16 +11,21 @@ from typing import Any, ClassVar, Literal
 
 from runner import __version__
 from runner.backup import tar
+from runner.backup.checking import check_opens
 from runner.backup.compression import Compression, Wanted, choose
-from runner.backup.manifest import Provenance
+from runner.backup.increments import INCREMENTAL, Base, Wish, base, bring_snapshot, snapshot_role
+from runner.backup.manifest import Manifest, Provenance
 from runner.backup.summary import summary, ways
 from runner.backup.swapping import Place, discard_expired, mount_points
 from runner.backup.writer import BackupWriter, Contents
 from runner.errors import TaskFailed
 from runner.frozen import frozen
 from runner.hosts.contract import FileStat, Host, Pipeline, Reader, command
+from runner.modules.arguments import Duration
 from runner.modules.backup.paths import absolute, check_apart, parents
 from runner.modules.contract import Acting, Change, Outcome, Reading
+from runner.repositories.contract import Repository
+from runner.units import seconds
 
 
 @frozen
@@ -39,6 +44,9 @@ class FilesBackupArgs:
     exclude: tuple[str, ...] = ()
     compression: Wanted = "auto"
     changed_files: Literal["record", "fail"] = "record"
+    incremental: bool = False
+    full_every: Duration = "7d"
+    max_chain: int = 60
 
 
 @frozen
@@ -71,11 +79,14 @@ class FilesBackup:
         made_by = Provenance(at.run.id, at.run.playbook, at.run.git_commit, __version__)
         with BackupWriter(repository, args.service, "files", made_by) as writer:
             begun = datetime.now(UTC)
-            archived = _store_all(at, writer, found, args, compression)
+            base = _base(at, repository, found, args, begun)
+            archived = _store_all(at, repository, writer, found, args, compression, base)
             warnings = tuple(warning for one in archived for warning in one.warnings)
             if warnings and args.changed_files == "fail":
                 raise _moving(warnings, at.host)
-            manifest = writer.commit(at.host, Contents(begun, False, _contents(found, args), warnings=warnings))
+            manifest = writer.commit(
+                at.host, Contents(begun, False, _contents(found, args), warnings=warnings, chain=base.chain)
+            )
         how = ways(writer.ways)
         if how["transfer_reason"]:
             at.warn(f"the controller relayed the bytes: {how['transfer_reason']}")
@@ -86,6 +97,8 @@ class FilesBackup:
             "missing": list(found.missing),
             "entries": sum(one.entries for one in archived),
             "bytes": sum(one.size for one in archived),
+            "parents": list(base.chain.parents) if base.chain else [],
+            "full_because": base.why_not,
         }
         return Outcome(True, data)
 
@@ -97,14 +110,49 @@ def _forget_expired(host: Host, paths: Sequence[str], run: str) -> None:
         discard_expired(host, Place(path, path in mounts), time.time(), run)
 
 
+def _base(at: Acting, repository: Repository, found: _Found, args: FilesBackupArgs, now: datetime) -> Base:
+    if not args.incremental:
+        return Base(None)
+    paths = tuple(path for path, _ in found.paths)
+    wish = Wish(at.host.name, paths, args.exclude, seconds(args.full_every), args.max_chain)
+    chosen = base(repository, args.service, wish, now)
+    if chosen.manifest is not None and not _has_snapshots(at, repository, chosen.manifest, paths):
+        chosen = Base(None, f"no identity at hand opens what {chosen.manifest.id} says of its files", odd=True)
+    if chosen.odd:
+        at.warn(f"a whole backup is made: {chosen.why_not}", "verify the others (sentraplay backups verify)")
+    return chosen
+
+
+def _has_snapshots(at: Acting, repository: Repository, manifest: Manifest, paths: Sequence[str]) -> bool:
+    try:
+        for path in paths:
+            manifest.object(snapshot_role(path))
+        return manifest.encryption is None or bool(check_opens(repository, manifest))
+    except TaskFailed as error:
+        at.warn(str(error), error.hint)
+        return False
+
+
 def _store_all(
-    at: Acting, writer: BackupWriter, found: _Found, args: FilesBackupArgs, compression: Compression
+    at: Acting,
+    repository: Repository,
+    writer: BackupWriter,
+    found: _Found,
+    args: FilesBackupArgs,
+    compression: Compression,
+    base: Base,
 ) -> list[tar.Written]:
     archived = []
     with at.host.private_directory() as workdir:
+        snapshot = f"{workdir}/snapshot" if args.incremental else None
         for number, (path, stat) in enumerate(found.paths, 1):
-            name = f"{number:02}-{_plain(path)}.tar{compression.suffix}"
-            producer = Pipeline((tar.archive(path, args.exclude, workdir), *compression.members))
+            stem = f"{number:02}-{_plain(path)}"
+            if snapshot:
+                at.host.run(command("rm", "-f", "--", snapshot))
+            if snapshot and base.manifest is not None:
+                bring_snapshot(repository, base.manifest, path, at.host, snapshot)
+            name = f"{stem}.tar{compression.suffix}"
+            producer = Pipeline((tar.archive(path, args.exclude, workdir, snapshot), *compression.members))
 
             def progress(done: int, total: int | None, label: str = path) -> None:
                 at.progress(label, done, total)
@@ -121,6 +169,15 @@ def _store_all(
             written = tar.written(at.host, workdir)
             writer.detail(name, {"path": path, "kind": stat.kind, "entries": written.entries, "bytes": written.size})
             archived.append(written)
+            if snapshot:
+                writer.store(
+                    at.host,
+                    Pipeline((command("cat", "--", snapshot), *compression.members)),
+                    f"{stem}.snapshot{compression.suffix}",
+                    role=snapshot_role(path),
+                    format="snapshot",
+                    compression=compression.name,
+                )
     return archived
 
 
@@ -185,6 +242,7 @@ def _contents(found: _Found, args: FilesBackupArgs) -> dict[str, Any]:
         "missing_optional_paths": list(found.missing),
         "exclude": list(args.exclude),
         "parents": list(found.parents),
+        INCREMENTAL: args.incremental,
     }
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from runner.backup.catalogue import find
+from runner.backup.increments import archives
+from runner.backup.lineage import lineage
 from runner.backup.manifest import BackupObject, Manifest
 from runner.backup.summary import summary
 from runner.backup.swapping import State, newest, place, read_state
@@ -43,8 +46,14 @@ class FilesRestore:
                 newest(at.host, target.place, read_state(at.host, target.place))
             return Change(bool(targets), f"bring back what {_names(targets)} was before the last restore")
         manifest = find(at.repositories.get(args.repository), args.service, args.backup, "files")
-        targets = [target for target in _targets(at.host, manifest, args) if not _was_done(at, target, manifest.id)]
-        data = {"backup_id": manifest.id, "paths": [target.place.path for target in targets]}
+        chain = lineage(at.repositories.get(args.repository), manifest)
+        targets = [target for target in _targets(at.host, chain, args) if not _was_done(at, target, manifest.id)]
+        data = {
+            "backup_id": manifest.id,
+            "paths": [target.place.path for target in targets],
+            "parents": [one.id for one in chain[:-1]],
+            "size": sum(one.size for one in chain),
+        }
         return Change(bool(targets), f"restore {_names(targets)} from backup {manifest.id}", data=data)
 
     def apply(self, at: Acting, args: FilesRestoreArgs) -> Outcome:
@@ -53,7 +62,8 @@ class FilesRestore:
         repository = at.repositories.get(args.repository)
         manifest = find(repository, args.service, args.backup, "files")
         restore = Restore(at.host, at.run.id, time.time(), seconds(args.keep_previous), at.progress)
-        targets = _targets(at.host, manifest, args)
+        chain = lineage(repository, manifest)
+        targets = _targets(at.host, chain, args)
         for target in targets:
             restore.settle(target)
         todo = [target for target in targets if not _was_done(at, target, manifest.id)]
@@ -63,6 +73,7 @@ class FilesRestore:
             "paths": [target.place.path for target in targets],
             "restored": [target.place.path for target in todo],
             "kept": restore.kept(targets),
+            "parents": [one.id for one in chain[:-1]],
             "entries": sum(int(target.object.details["entries"]) for target in targets if target.object),
         }
         return Outcome(bool(todo), data)
@@ -81,22 +92,29 @@ def _roll_back(at: Acting, args: FilesRestoreArgs) -> Outcome:
     )
 
 
-def _targets(reader: Reader, manifest: Manifest, args: FilesRestoreArgs) -> list[Target]:
-    """The objects to restore and where to; TaskFailed if a wanted path is not in the backup."""
-    saved = {str(one.details["path"]): one for one in manifest.objects}
+def _targets(reader: Reader, chain: Sequence[Manifest], args: FilesRestoreArgs) -> list[Target]:
+    """The objects to restore and where to; TaskFailed if a wanted path is not in the backup, the last of `chain`."""
+    *before, manifest = chain
+    saved = _saved(manifest)
     wanted = [absolute(path, args.base) for path in args.paths] or list(saved)
     check_apart(wanted)
     for path in wanted:
         if path not in saved:
             raise TaskFailed(message=f"{path} is not in backup {manifest.id}", hint=f"it holds: {', '.join(saved)}")
-    return [_target(reader, path, args, saved[path]) for path in wanted]
+    parents = {path: tuple((one, _saved(one)[path]) for one in before) for path in wanted}
+    return [replace(_target(reader, path, args, saved[path]), before=parents[path]) for path in wanted]
+
+
+def _saved(manifest: Manifest) -> dict[str, BackupObject]:
+    """The archives of a backup by their paths."""
+    return {str(one.details["path"]): one for one in archives(manifest)}
 
 
 def _rollback_targets(at: Reading, args: FilesRestoreArgs) -> list[Target]:
     wanted = [absolute(path, args.base) for path in args.paths]
     if not wanted:
         manifest = find(at.repositories.get(args.repository), args.service, args.backup, "files")
-        wanted = [str(one.details["path"]) for one in manifest.objects]
+        wanted = list(_saved(manifest))
     return [_target(at.host, path, args, None) for path in wanted]
 
 

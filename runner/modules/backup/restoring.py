@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from runner.backup import tar
 from runner.backup.catalogue import check_presence
-from runner.backup.encryption import readable
+from runner.backup.encryption import Opening, readable
+from runner.backup.lineage import lineage
 from runner.backup.manifest import BackupObject, Manifest
 from runner.backup.swapping import (
     FRESH,
@@ -43,16 +44,22 @@ _MAKE_PARENT: Final = Script("""
 [ -d "$1" ] || { mkdir -- "$1" && chmod -- "$2" "$1" && { [ "$(id -u)" -ne 0 ] || chown -- "$3" "$1"; }; }
 """)
 
+_REACHES_OUT: Final = 9
+
 _SYNC: Final = Script('sync -f "$1" 2>/dev/null || sync')
 
 
 @frozen
 class Target:
-    """Where to, and what (None when kept data is brought back); `root` is put before every path of the backup."""
+    """Where to, and what (None when kept data is brought back); `root` is put before every path of the backup.
+
+    `before` are the archives an increment is unpacked over, each with its backup, the whole one first.
+    """
 
     place: Place
     object: BackupObject | None
     root: str
+    before: tuple[tuple[Manifest, BackupObject], ...] = ()
 
 
 class Restore:
@@ -73,7 +80,8 @@ class Restore:
 
     def run(self, repository: Repository, manifest: Manifest, targets: Sequence[Target]) -> None:
         """Restore every target, or none: nothing is swapped before all are unpacked and proved."""
-        check_presence(repository, manifest)
+        for one in lineage(repository, manifest):
+            check_presence(repository, one)
         tar.check(self._host)
         self._check_space(targets)
         try:
@@ -110,16 +118,30 @@ class Restore:
         def progress(done: int, total: int | None) -> None:
             self._progress(where.path, done, total)
 
-        with readable(repository, manifest, one, self._host, directory=where.room, progress=progress) as opening:
+        whole, *increments = (*target.before, (manifest, one))
+        with readable(repository, *whole, self._host, directory=where.room, progress=progress) as opening:
             self._host.run(Pipeline((*opening.members, tar.extract(fresh))), stdin=opening.stdin)
-        entries = tar.count(self._host, fresh, where.name)
-        if entries != one.details["entries"]:
-            raise VerificationFailed(
-                message=f"{entries} entries of {where.path} were unpacked, the backup holds {one.details['entries']}",
-                where=self._host.name,
-                hint="nothing was replaced; restore from another backup",
-            )
+        _compare(tar.count(self._host, fresh, where.name), whole[1], where, self._host)
+        for of, part in increments:
+            with readable(repository, of, part, self._host, directory=where.room, progress=progress) as opening:
+                _compare(self._apply(opening, fresh, of), part, where, self._host)
+        if increments:
+            tar.count(self._host, fresh, where.name)
         self._host.run(Script(_SYNC.text, (fresh,)))
+
+    def _apply(self, opening: Opening, fresh: str, manifest: Manifest) -> int:
+        """How many entries an increment had; VerificationFailed if it would reach out of its directory."""
+        look = self._host.query(Pipeline((*opening.members, tar.look())), stdin=opening.stdin, check=False)
+        if look.statuses and look.statuses[-1] == _REACHES_OUT:
+            raise VerificationFailed(
+                f"backup {manifest.id} would rename something from or to another directory",
+                where=self._host.name,
+                why="no archive of SentraPlay does: this one was made to do harm",
+                hint="find out who can write to the repository; nothing was replaced",
+            )
+        lines = Script("grep -c '^\\./' || [ $? -eq 1 ]")
+        said = self._host.query(Pipeline((*opening.members, tar.apply(fresh), lines)), stdin=opening.stdin)
+        return int(said.stdout)
 
     def _swap(self, where: Place, backup: str, source: str = FRESH, used: Kept | None = None) -> None:
         state = read_state(self._host, where)
@@ -141,7 +163,8 @@ class Restore:
             said = self._host.query(Script(_ROOM_LEFT.text, (target.place.path,), env=tar.PLAIN)).stdout
             kilobytes, mount = said.rstrip("\n").split(" ", 1)
             free[mount] = int(kilobytes) * 1024
-            needed[mount] = needed.get(mount, 0) + int(_required(target).details["bytes"])
+            archives = [_required(target), *(one for _, one in target.before)]
+            needed[mount] = needed.get(mount, 0) + sum(int(one.details["bytes"]) for one in archives)
         for mount, wanted in needed.items():
             if wanted > free[mount]:
                 raise TaskFailed(
@@ -160,6 +183,15 @@ class Restore:
             if path.startswith(f"{above}/"):
                 owner = f"{parent['uid']}:{parent['gid']}"
                 self._host.run(Script(_MAKE_PARENT.text, (above, parent["mode"], owner)))
+
+
+def _compare(entries: int, one: BackupObject, where: Place, host: Host) -> None:
+    if entries != one.details["entries"]:
+        raise VerificationFailed(
+            message=f"{entries} entries of {where.path} were unpacked, the backup holds {one.details['entries']}",
+            where=host.name,
+            hint="nothing was replaced; restore from another backup",
+        )
 
 
 def _required(target: Target) -> BackupObject:
