@@ -53,6 +53,12 @@ def _doc() -> click.Command:
     return doc
 
 
+def _schedule() -> click.Command:
+    from runner.cli.schedule import schedule
+
+    return schedule
+
+
 def _bootstrap() -> click.Command:
     from runner.cli.bootstrap import bootstrap
 
@@ -89,6 +95,7 @@ def application() -> click.Group:
             "inventory": Entry("Show the hosts, groups and variables of an inventory.", _inventory),
             "doc": Entry("Show the modules, one module in full, or what a kind of problem means.", _doc),
             "backups": Entry("List, show, copy and look after the backups of a repository.", _backups),
+            "schedule": Entry("Put backups, verification and pruning on a timetable.", _schedule),
             "bootstrap": Entry(
                 "Bring playbooks, inventory and manifests back from REPOSITORY into the empty DIRECTORY.", _bootstrap
             ),

@@ -1,4 +1,4 @@
-"""The options every command needs that opens a repository, and the opening itself."""
+"""The options every command needs that opens a repository or a host outside a run, and the opening itself."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from runner.cli.invocation import Invocation
 from runner.cli.keys import GivenKeys, given, keys_from
 
 if TYPE_CHECKING:
+    from runner.hosts.contract import Host
     from runner.inventory import Inventory
     from runner.repositories.contract import Repository
     from runner.vault import Keys
@@ -26,7 +27,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Opener:
-    """Opens repositories by the names the inventory gives them, or by their addresses."""
+    """Opens repositories by the names the inventory gives them, or by their addresses, and hosts by their names."""
 
     invocation: Invocation
     inventories: tuple[str, ...]
@@ -57,6 +58,12 @@ class Opener:
         from runner.wiring.assembly import repository_alone
 
         return repository_alone(name, self._inventory, self._variables, self.keys)
+
+    def host(self, name: str) -> AbstractContextManager[Host]:
+        """A host of the inventory, as the user the inventory says; left with the context."""
+        from runner.wiring.assembly import host_alone
+
+        return host_alone(name, self._inventory, self._variables, self.keys)
 
     def retention(self, name: str) -> dict[str, object]:
         """What the repository's definition says about how long backups stay; empty if nothing."""

@@ -33,6 +33,7 @@ _PLACES: Final[Mapping[str, str]] = {
     "hostname": "machine.hostname:Hostname",
     "mount": "machine.mount:Mount",
     "sysctl": "machine.sysctl:Sysctl",
+    "schedule": "schedule.schedule:Schedule",
     "service": "services.service:Service",
     "systemd": "services.systemd:Systemd",
     "blockinfile": "system.blockinfile:Blockinfile",

@@ -18,6 +18,7 @@ from runner.engine.prompting import prompted
 from runner.errors import ExitCode
 from runner.events import Event, RunStarted, Warned
 from runner.frozen import frozen
+from runner.hosts.contract import Host
 from runner.hosts.local import open_local
 from runner.inventory import LOCALHOST, Inventory
 from runner.journal import Journal
@@ -126,6 +127,15 @@ def repository_alone(name: str, inventory: Inventory, extra: Mapping[str, object
     its address (`addresses.definition`), for which no inventory is needed."""
     with _defined_alone(name, inventory, extra, keys) as defined:
         yield defined.get(name)
+
+
+@contextmanager
+def host_alone(name: str, inventory: Inventory, extra: Mapping[str, object], keys: Keys) -> Iterator[Host]:
+    """A host of the inventory outside any run, as the user its `ansible_become` names."""
+    inventory.refuse_sealed(name)
+    hosts = InventoryHosts(inventory, extra, Templar([Path()], keys.redactor, keys), keys.redactor)
+    with closing(hosts):
+        yield hosts.as_inventory_says(name)
 
 
 def retention_alone(name: str, inventory: Inventory, extra: Mapping[str, object], keys: Keys) -> Mapping[str, object]:
