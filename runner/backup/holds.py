@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
 from runner.backup.identity import HOLD, object_key
-from runner.errors import AlreadyExists, ObjectNotFound
+from runner.errors import ObjectNotFound
 from runner.frozen import frozen
 from runner.repositories.contract import Locking, Repository
 
@@ -28,21 +30,22 @@ def hold(repository: Repository, service: str, backup_id: str, reason: str, by: 
 
     Where the store itself can hold objects, each of them is held there too, so that no other program deletes it.
     """
-    text = {"reason": reason, "by": by, "at": datetime.now(UTC).isoformat(timespec="seconds")}
-    try:
-        repository.put_if_absent(object_key(service, backup_id, HOLD), (json.dumps(text, indent=2) + "\n").encode())
-        new = True
-    except AlreadyExists:
-        new = False
+    new = held(repository, service, backup_id) is None
+    if new:
+        _write(repository, service, backup_id, {"reason": reason, "by": by, "at": _now()})
     _in_store(repository, service, backup_id, held=True)
     return new
 
 
 def release(repository: Repository, service: str, backup_id: str) -> bool:
-    """Let a backup go; False if it was not held."""
+    """Let a backup go; False if it was not held.
+
+    The hold is written over, not deleted: where objects are locked, deleting it would be refused.
+    """
     there = held(repository, service, backup_id) is not None
     _in_store(repository, service, backup_id, held=False)
-    repository.delete(object_key(service, backup_id, HOLD))
+    if there:
+        _write(repository, service, backup_id, {"released": _now()})
     return there
 
 
@@ -55,9 +58,20 @@ def held(repository: Repository, service: str, backup_id: str) -> Hold | None:
         return None
     try:
         plain = json.loads(data)
+        if "released" in plain:
+            return None
         return Hold(str(plain["reason"]), str(plain["by"]), datetime.fromisoformat(plain["at"]).astimezone(UTC))
     except (ValueError, KeyError, TypeError):
         return Hold("the hold's own text is damaged", "", datetime.fromtimestamp(0, UTC))
+
+
+def _write(repository: Repository, service: str, backup_id: str, plain: Mapping[str, str]) -> None:
+    data = (json.dumps(plain, indent=2) + "\n").encode()
+    repository.put(object_key(service, backup_id, HOLD), io.BytesIO(data))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _in_store(repository: Repository, service: str, backup_id: str, *, held: bool) -> None:

@@ -40,8 +40,22 @@ _ATTEMPTS: Final = 5
 
 
 @frozen
+class Credentials:
+    """Keys, or the name of a profile that has them."""
+
+    access_key_id: Secret | None = None
+    secret_access_key: Secret | None = None
+    session_token: Secret | None = None
+    profile: str | None = None
+
+
+@frozen
 class S3Settings:
-    """What the inventory says about a bucket; `part_size` is in bytes. Without keys, boto3's usual places are asked."""
+    """What the inventory says about a bucket; `part_size` is in bytes. Without keys, boto3's usual places are asked.
+
+    With `deleting`, only those keys delete: the others may then be denied it, so that whoever steals them from
+    the machine that makes backups cannot remove any.
+    """
 
     bucket: str
     prefix: str = ""
@@ -55,6 +69,20 @@ class S3Settings:
     ca_bundle: str | None = None
     part_size: int = 16 * MEBIBYTE
     transfer: Transfer = Transfer.AUTO
+    server_side_encryption: Literal["AES256", "aws:kms"] | None = None
+    kms_key_id: str | None = None
+    storage_class: str | None = None
+    deleting: Credentials | None = None
+
+    @property
+    def stored_as(self) -> dict[str, str]:
+        """What is said of an object when it is stored."""
+        said = {
+            "ServerSideEncryption": self.server_side_encryption,
+            "SSEKMSKeyId": self.kms_key_id,
+            "StorageClass": self.storage_class,
+        }
+        return {name: value for name, value in said.items() if value is not None}
 
 
 class S3Repository:
@@ -98,7 +126,7 @@ class S3Repository:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 self._client_without_retries.put_object(
-                    Body=data, ContentMD5=content_md5(data), IfNoneMatch="*", **self._object(key)
+                    Body=data, ContentMD5=content_md5(data), IfNoneMatch="*", **self._new(key, small=True)
                 )
                 return
             except self._errors as error:
@@ -121,7 +149,7 @@ class S3Repository:
         first = reader.read(self.part_size(1))
         with self._explained(f"storing {key}"):
             if len(first) < self.part_size(1):
-                self._client.put_object(Body=first, ContentMD5=content_md5(first), **self._object(key))
+                self._client.put_object(Body=first, ContentMD5=content_md5(first), **self._new(key))
             else:
                 self._put_parts(key, first, reader)
         return StoredObject(key, tap.size, tap.sha256)
@@ -171,11 +199,11 @@ class S3Repository:
 
     def delete(self, key: str) -> None:
         with self._explained(f"deleting {key}"):
-            self._client.delete_object(**self._object(key))
+            self._deleting_client.delete_object(**self._object(key))
 
     def begin(self, key: str) -> MultipartUpload:
         with self._explained(f"beginning an upload of {key}"):
-            return MultipartUpload.begin(self._client, self._object(key), self._errors, self.describe())
+            return MultipartUpload.begin(self._client, self._object(key), self._errors, self.describe(), self._new(key))
 
     def address_to_get(self, key: str, lifetime: timedelta) -> Address:
         with self._explained(f"signing an address of {key}"):
@@ -201,28 +229,39 @@ class S3Repository:
         return swept
 
     def close(self) -> None:
-        if "_client" in self.__dict__:
-            self._client.close()
-        if "_client_without_retries" in self.__dict__:
-            self._client_without_retries.close()
+        for name in ("_client", "_client_without_retries", "_deleting_client"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
 
     def _object(self, key: str) -> dict[str, str]:
         return {"Bucket": self._settings.bucket, "Key": self._prefix + check_key(key)}
+
+    def _new(self, key: str, *, small: bool = False) -> dict[str, Any]:
+        """An object to be stored. Small ones are read often, so that no cheaper storage class is cheaper for them."""
+        said = {
+            name: value for name, value in self._settings.stored_as.items() if not (small and name == "StorageClass")
+        }
+        return {**self._object(key), **said}
 
     @cached_property
     def _client(self) -> Any:
         return self._connect(attempts=_ATTEMPTS)
 
     @cached_property
+    def _deleting_client(self) -> Any:
+        return self._connect(_ATTEMPTS, self._settings.deleting) if self._settings.deleting else self._client
+
+    @cached_property
     def _client_without_retries(self) -> Any:
         # A repeated conditional put whose first reply was lost meets its own object: only we can tell.
         return self._connect(attempts=1)
 
-    def _connect(self, attempts: int) -> Any:
+    def _connect(self, attempts: int, keys: Credentials | None = None) -> Any:
         import boto3
         from botocore.config import Config
 
         its = self._settings
+        keys = keys or Credentials(its.access_key_id, its.secret_access_key, its.session_token, its.profile)
         config = Config(
             signature_version="s3v4",
             s3={"addressing_style": its.addressing},
@@ -235,14 +274,14 @@ class S3Repository:
             response_checksum_validation="when_required",
         )
         with self._opening, self._explained("opening the store"):
-            session = boto3.session.Session(profile_name=its.profile)
+            session = boto3.session.Session(profile_name=keys.profile)
             return session.client(
                 "s3",
                 endpoint_url=its.endpoint,
                 region_name=its.region or session.region_name or "us-east-1",
-                aws_access_key_id=_revealed(its.access_key_id),
-                aws_secret_access_key=_revealed(its.secret_access_key),
-                aws_session_token=_revealed(its.session_token),
+                aws_access_key_id=_revealed(keys.access_key_id),
+                aws_secret_access_key=_revealed(keys.secret_access_key),
+                aws_session_token=_revealed(keys.session_token),
                 verify=its.ca_bundle,
                 config=config,
             )

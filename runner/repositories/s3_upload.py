@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -24,6 +24,10 @@ def content_md5(data: bytes) -> str:
     return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
 
 
+def _nothing() -> None:
+    return None
+
+
 class MultipartUpload:
     """One open multipart upload. Counts for nothing until `complete`."""
 
@@ -41,12 +45,20 @@ class MultipartUpload:
         self._opaque_etags = opaque_etags
         self._errors = errors
         self._where = where
+        self.at_end: Callable[[], None] = _nothing
+        """Called once the object is there and proved."""
 
     @classmethod
     def begin(
-        cls, client: Any, object_: Mapping[str, str], errors: tuple[type[Exception], ...], where: str
+        cls,
+        client: Any,
+        object_: Mapping[str, str],
+        errors: tuple[type[Exception], ...],
+        where: str,
+        new: Mapping[str, Any],
     ) -> MultipartUpload:
-        answer = client.create_multipart_upload(**object_)
+        """`new` is `object_` with all that is said of it when it is stored."""
+        answer = client.create_multipart_upload(**new)
         opaque = "kms" in str(answer.get("ServerSideEncryption", ""))
         return cls(client, {**object_, "UploadId": answer["UploadId"]}, opaque, errors, where)
 
@@ -101,6 +113,7 @@ class MultipartUpload:
                 if code_of(error) != "NoSuchUpload" or not self._is_there(parts):
                     raise
             self._prove(parts)
+            self.at_end()
 
     def abort(self) -> None:
         with self._explained("aborting the upload"):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from runner.errors import TaskFailed
 from runner.inventory import LOCALHOST
@@ -14,11 +15,25 @@ from runner.schema import schema, value_problems
 from runner.secret import Redactor, Secret
 from runner.suggestions import did_you_mean
 from runner.template import Templar
-from runner.units import bytes_of
+from runner.units import bytes_of, seconds
 from runner.wiring.hosts import InventoryHosts
 
+if TYPE_CHECKING:
+    from runner.repositories.s3 import S3Settings
+
 CREDENTIALS: Final = ("access_key_id", "secret_access_key", "session_token")
-PLAIN: Final = ("bucket", "prefix", "endpoint", "region", "addressing", "profile", "ca_bundle")
+PLAIN: Final = (
+    "bucket",
+    "prefix",
+    "endpoint",
+    "region",
+    "addressing",
+    "profile",
+    "ca_bundle",
+    "server_side_encryption",
+    "kms_key_id",
+    "storage_class",
+)
 
 Definition = Mapping[str, Any]
 
@@ -90,14 +105,28 @@ class DefinedRepositories:
         return DirectoryRepository(name, host, definition["path"], self._encryption(definition))
 
     def _s3(self, name: str, definition: Definition) -> Repository:
-        from runner.repositories.s3 import S3Repository, S3Settings
+        from runner.repositories.s3 import S3Repository
+        from runner.repositories.s3_locking import LockingS3Repository, ObjectLock, PastS3Repository
+
+        settings, encryption = self._s3_settings(definition), self._encryption(definition)
+        if moment := definition.get("as_of"):
+            return PastS3Repository(name, settings, _moment(name, moment), encryption)
+        if lock := definition.get("object_lock"):
+            wish = ObjectLock(lock["mode"], timedelta(seconds=seconds(lock["retain"])))
+            return LockingS3Repository(name, settings, wish, encryption)
+        return S3Repository(name, settings, encryption)
+
+    def _s3_settings(self, definition: Definition) -> S3Settings:
+        from runner.repositories.s3 import Credentials, S3Settings
 
         given: dict[str, Any] = {key: definition[key] for key in PLAIN if definition.get(key) is not None}
         given |= {key: self._secret(definition[key]) for key in CREDENTIALS if definition.get(key)}
         if definition.get("part_size") is not None:
             given["part_size"] = bytes_of(definition["part_size"])
-        settings = S3Settings(**given, transfer=Transfer(definition.get("transfer", "auto")))
-        return S3Repository(name, settings, self._encryption(definition))
+        if said := definition.get("delete_with"):
+            keys: dict[str, Any] = {key: self._secret(said[key]) for key in CREDENTIALS if said.get(key)}
+            given["deleting"] = Credentials(**keys, profile=said.get("profile"))
+        return S3Settings(**given, transfer=Transfer(definition.get("transfer", "auto")))
 
     def _encryption(self, definition: Definition) -> EncryptionKeys:
         """Its recipients; the identities it names, or else those that open what is encrypted in playbooks."""
@@ -108,6 +137,20 @@ class DefinedRepositories:
     def _secret(self, text: str) -> Secret:
         self._redactor.register(text)
         return Secret(text)
+
+
+def _moment(name: str, text: object) -> datetime:
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        found = datetime.min
+    if found.tzinfo is None:
+        raise TaskFailed(
+            f"the repository {name} cannot be read as of {text!r}",
+            why="without its offset the same text is another moment in another place",
+            hint="write 2026-11-26T03:00:00+01:00, or end with Z for UTC",
+        )
+    return found.astimezone(UTC)
 
 
 def _defined(variables: Mapping[str, object]) -> Mapping[str, object]:

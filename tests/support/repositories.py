@@ -21,6 +21,11 @@ def in_directory(host: Host, path: Path | str) -> DirectoryRepository:
 
 def in_bucket(store: ObjectStore, bucket: str, /, **changed: Any) -> S3Repository:
     """One in a bucket, with the smallest parts; `changed` replaces settings."""
+    return S3Repository("bucket", bucket_settings(store, bucket, **changed))
+
+
+def bucket_settings(store: ObjectStore, bucket: str, /, **changed: Any) -> S3Settings:
+    """Settings of a bucket, with the smallest parts; `changed` replaces some."""
     settings: dict[str, Any] = {
         "bucket": bucket,
         "prefix": "backups/here",
@@ -31,4 +36,4 @@ def in_bucket(store: ObjectStore, bucket: str, /, **changed: Any) -> S3Repositor
         "secret_access_key": Secret(store.secret_access_key),
         "part_size": SMALLEST_PART,
     }
-    return S3Repository("bucket", S3Settings(**{**settings, **changed}))
+    return S3Settings(**{**settings, **changed})
