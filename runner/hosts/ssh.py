@@ -182,7 +182,9 @@ class _Link:
         except DeadlineError:
             raise TimedOut("there was no time left to start anything", where=self._settings.name) from None
         except (SSHException, OSError, EOFError) as error:
-            if lost := self.liveness.lost:
+            # The end of the connection may show here before anything else has noticed it.
+            lost = self.liveness.lost or ("it was closed" if isinstance(error, EOFError) else "")
+            if lost:
                 raise ConnectionLost(f"the connection was lost: {lost}", where=self._settings.name) from error
             raise HostUnreachable(
                 f"no session could be opened: {error}",
