@@ -11,7 +11,7 @@ from runner.document import Document, Path
 from runner.errors import Location
 from runner.frozen import frozen
 from runner.playbook import IMPORTED, IMPORTS, LOADED, Block, Entry, Inclusion, Play, Role, RoleScope, Search, Task
-from runner.schema import Kind, keyword_schema, named
+from runner.schema import BLOCK_KEYS, Kind, keyword_schema, named
 
 Raw = Mapping[str, Any]
 Key = tuple[int, Path]
@@ -166,7 +166,7 @@ class _Walk:
             elif isinstance(entry, Role):
                 level = Level("task" if "import_role" in raw else "role", raw, here, self.document)
                 yield from self._inside(entry, level)._role(entry, raw[LOADED], (*here, LOADED))
-            elif IMPORTED in raw:
+            elif IMPORTED in raw and not BLOCK_KEYS & raw.keys():
                 yield from self._inside(entry, Level("task", raw, here, self.document)).below(
                     entry.block, raw[IMPORTED], (*here, IMPORTED)
                 )
