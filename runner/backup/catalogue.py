@@ -147,6 +147,16 @@ def sweep(repository: Repository, service: str, older_than: timedelta = ABANDONE
     return deleted
 
 
+def traces(repository: Repository, service: str) -> frozenset[ObjectInfo]:
+    """All that lies in a service's backups, results and holds among it: another set means that something happened."""
+    return frozenset(info for objects in _by_backup(repository, service).values() for info in objects.values())
+
+
+def is_of(info: ObjectInfo, manifest: Manifest) -> bool:
+    """Whether an object lies in that backup."""
+    return info.key.startswith(object_key(manifest.service, manifest.id, ""))
+
+
 def _by_backup(repository: Repository, service: str, backup_id: str = "") -> Mapping[str, Mapping[str, ObjectInfo]]:
     # Ids begin with their year: the WAL archive, which lies beside them, is not listed with them.
     prefix = f"{check_service(service)}/{backup_id or '2'}"

@@ -15,22 +15,27 @@ from runner.backup.manifest import BackupObject, Chain, Manifest
 from runner.backup.verifications import proof, verifications
 from runner.errors import SentraPlayError, TaskFailed
 from runner.frozen import frozen
-from runner.hosts.contract import Host, Pipeline, Script
+from runner.hosts.contract import Host, Pipeline, Reader, Script
 from runner.repositories.contract import Repository
 
 KIND: Final = "files"
 INCREMENTAL: Final = "incremental"
+HOST_CLOCK: Final = "host_clock"
 _SNAPSHOT_ROLE: Final = "snapshot of "
 _INTO: Final = 'umask 077; exec cat >"$1"'
 
 
 @frozen
 class Wish:
-    """What the next backup will be of, and how long a chain may get; `full_every` is in seconds."""
+    """What the next backup will be of, and how long a chain may get; `full_every` is in seconds.
+
+    `clock` is what time the host thinks it is, in epoch seconds: it decides there what is newer.
+    """
 
     host: str
     paths: tuple[str, ...]
     exclude: tuple[str, ...]
+    clock: float
     full_every: float
     max_chain: int
 
@@ -58,12 +63,15 @@ def base(repository: Repository, service: str, wish: Wish, now: datetime) -> Bas
             found = read(repository, service, backup_id)
         except SentraPlayError as error:
             return Base(None, f"the newest backup is damaged: {error}", odd=True)
-        if found.source.host != wish.host or not found.contents.get(INCREMENTAL):
-            continue
-        if found.contents["paths"] != list(wish.paths) or found.contents["exclude"] != list(wish.exclude):
-            return Base(None, "other paths or exclusions than before")
-        return _usable(repository, found, wish, now)
-    return Base(None, "there is none to build on")
+        if _is_alike(found, wish):
+            return _usable(repository, found, wish, now)
+    return Base(None, "there is none of these paths and exclusions to build on")
+
+
+def _is_alike(found: Manifest, wish: Wish) -> bool:
+    told = found.contents
+    same = told["paths"] == list(wish.paths) and told["exclude"] == list(wish.exclude)
+    return bool(same and told.get(INCREMENTAL) and found.source.host == wish.host)
 
 
 def _usable(repository: Repository, found: Manifest, wish: Wish, now: datetime) -> Base:
@@ -73,7 +81,7 @@ def _usable(repository: Repository, found: Manifest, wish: Wish, now: datetime) 
         return Base(None, "the last whole one is old enough (full_every)")
     if length >= wish.max_chain:
         return Base(None, f"the chain has {length} backups (max_chain)")
-    if found.started_at > now:
+    if found.started_at > now or float(found.contents[HOST_CLOCK]) > wish.clock:
         return Base(None, f"backup {found.id} is from the future: a clock was set back", odd=True)
     try:
         for one in lineage(repository, found):
@@ -107,10 +115,10 @@ def bring_snapshot(repository: Repository, manifest: Manifest, path: str, host: 
         host.run(Pipeline((*opening.members, Script(_INTO, (file,)))), stdin=opening.stdin)
 
 
-def clock_of(host: Host) -> float:
-    """What time the host thinks it is, in epoch seconds: its clock decides what is newer."""
-    said = host.query(Script("date +%s")).stdout.strip()
+def clock_of(reader: Reader) -> float:
+    """What time the host thinks it is, in epoch seconds."""
+    said = reader.query(Script("date +%s")).stdout.strip()
     try:
         return float(said)
     except ValueError as error:
-        raise TaskFailed(f"the time cannot be told: {said!r}", where=host.name) from error
+        raise TaskFailed(f"the time cannot be told: {said!r}", where=reader.name) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from runner.backup.catalogue import Damaged, catalogue, sweep
+from runner.backup.catalogue import Damaged, catalogue, is_of, sweep, traces
 from runner.backup.manifest import Manifest
 from runner.backup.removing import remove
 from runner.backup.retention import Candidate, Decision, Policy, decide
@@ -67,21 +67,29 @@ def prune(
     clock: Callable[[], datetime],
     told: Callable[[Manifest], None] = lambda manifest: None,
 ) -> Pruned:
-    """Remove what the policy drops. Before each removal it is asked again, because others work meanwhile.
+    """Remove what the policy drops. Where others changed something meanwhile, it is asked again before the next.
 
-    A backup the store refuses to give up is left and told, and the next one is tried.
+    `told` hears of each that went. A backup the store refuses to give up is left and told, and the next one is tried.
     """
     removed: list[Manifest] = []
     refused: list[tuple[Manifest, RepositoryError]] = []
-    for manifest in plan(repository, service, policy, clock()).dropped:
-        if manifest.id not in {one.id for one in plan(repository, service, policy, clock()).dropped}:
-            continue
-        try:
-            remove(repository, manifest)
-        except RepositoryError as error:
-            refused.append((manifest, error))
-        else:
-            removed.append(manifest)
+    seen = traces(repository, service)
+    first = plan(repository, service, policy, clock()).dropped
+    still = {one.id for one in first}
+    for manifest in first:
+        there = traces(repository, service)
+        if there != seen:
+            still = {one.id for one in plan(repository, service, policy, clock()).dropped}
+        if manifest.id in still:
+            try:
+                remove(repository, manifest)
+            except RepositoryError as error:
+                refused.append((manifest, error))
+            else:
+                removed.append(manifest)
+        # What was removed here is no news; what somebody adds between this and the next look is.
+        seen = frozenset(one for one in there if not (manifest in removed and is_of(one, manifest)))
+        if manifest in removed:
             told(manifest)
     return Pruned(tuple(removed), tuple(refused), tuple(sweep(repository, service)))
 

@@ -70,6 +70,7 @@ def store(
     """
     members = producer.members if isinstance(producer, Pipeline) else (producer,)
     if through is not None:
+        _refuse_relay(host, repository)
         return Transferred(_relay(host, members, repository, key, stdin, progress, through), "relay")
     reason = "the repository is on another host"
     if isinstance(repository, OnHost) and repository.host_name == host.name:
@@ -224,6 +225,17 @@ def _bring(repository: Repository, expected: StoredObject, host: Host, path: str
             stream.stdout.read()
             stream.finish()
     return "relay"
+
+
+def _refuse_relay(host: Host, repository: Repository) -> None:
+    """RepositoryError if the repository wants the host to send by itself, and it cannot encrypt by itself."""
+    if isinstance(repository, Presigning) and repository.transfer is Transfer.TARGET:
+        raise RepositoryError(
+            message=f"{host.name} cannot encrypt what it sends",
+            where=host.name,
+            why="the program age is not installed there, and transfer: target keeps the controller out of the way",
+            hint=f"install age on {host.name}, or set the repository's transfer to auto or relay",
+        )
 
 
 def _why_relay(host: Host, repository: Presigning, key: str) -> str:

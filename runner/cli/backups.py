@@ -52,6 +52,10 @@ backups = LazyGroup(
         "hold": _entry(
             "Keep BACKUP and all it builds on from being pruned, until it is released.", "backups_hold", "hold_backup"
         ),
-        "release": _entry("Let retention decide about BACKUP again.", "backups_hold", "release_backup"),
+        "release": _entry(
+            "Let retention decide about BACKUP again. What it builds on stays held until it is released itself.",
+            "backups_hold",
+            "release_backup",
+        ),
     },
 )

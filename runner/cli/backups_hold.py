@@ -38,7 +38,7 @@ def hold_backup(repository: str, backup: str, reason: str, opener: Opener) -> No
 @click.argument("backup")
 @opens_repositories
 def release_backup(repository: str, backup: str, opener: Opener) -> None:
-    """Let retention decide about BACKUP again."""
+    """Let retention decide about BACKUP again. What it builds on stays held until it is released itself."""
     from runner.backup.holds import release
 
     with opener.open(repository) as opened:

@@ -26,8 +26,8 @@ def bootstrap(
 ) -> None:
     """Bring playbooks, inventory and manifests back from REPOSITORY into the empty DIRECTORY.
 
-    REPOSITORY is an address: s3://bucket/prefix?region=…, gs://bucket/prefix, or a path. Nothing but it and
-    an identity is needed (--identity), and nothing is overwritten.
+    REPOSITORY is an address: s3://bucket/prefix?region=…, or a path. Nothing but it and an identity is
+    needed (--identity), and nothing is overwritten.
     """
     from contextlib import closing
 

@@ -1,4 +1,4 @@
-"""A repository by its address, for a machine that has no inventory: `s3://bucket/prefix?region=…`, `gs://…`, a path."""
+"""A repository by its address, for a machine that has no inventory: `s3://bucket/prefix?region=…`, or a path."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from runner.errors import UsageError
 
-TYPES: Final = {"s3": "s3", "gs": "gcs"}
-_HINT: Final = "write s3://bucket/prefix?region=eu-central-1, gs://bucket/prefix, or the path of a directory"
+TYPES: Final = {"s3": "s3"}
+_HINT: Final = "write s3://bucket/prefix?region=eu-central-1, or the path of a directory"
 
 
 def is_address(name: str) -> bool:

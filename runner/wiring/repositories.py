@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from runner.errors import TaskFailed
@@ -132,7 +133,9 @@ class DefinedRepositories:
         """Its recipients; the identities it names, or else those that open what is encrypted in playbooks."""
         said = definition.get("encryption") or {}
         files = tuple(expanded(path) for path in said.get("identity_files", ()))
-        return EncryptionKeys(tuple(said.get("recipients", ())), lambda: self._templar.keys.identities(files))
+        # Read once: a passphrase is asked for once, however many objects are opened.
+        identities = cache(lambda: self._templar.keys.identities(files))
+        return EncryptionKeys(tuple(said.get("recipients", ())), identities)
 
     def _secret(self, text: str) -> Secret:
         self._redactor.register(text)

@@ -14,14 +14,16 @@ from typing import Any
 
 import pytest
 
+from runner.backup import increments
 from runner.backup.catalogue import read
 from runner.backup.manifest import from_json, to_json
 from runner.backup.verifications import Verification, record
 from runner.errors import VerificationFailed
 from runner.hosts.local import open_local
+from runner.modules.backup import files_backup
 from tests.modules.test_files_backup import Files, described, furnish
 
-WHOLE = "there is none to build on"
+WHOLE = "there is none of these paths and exclusions to build on"
 
 
 @pytest.fixture
@@ -212,6 +214,26 @@ def test_a_chain_ends_when_it_is_long_or_old_enough(files: Files) -> None:
     assert take(files, max_chain=1)["full_because"].startswith("the chain has 1")
     assert "full_every" in take(files, full_every=0)["full_because"]
     assert first["backup_id"] not in take(files)["parents"]
+
+
+def test_a_clock_of_the_host_that_was_set_back_makes_a_whole_one(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    (files.live / "x").write_text("one")
+    take(files)
+    real = increments.clock_of
+    monkeypatch.setattr(files_backup, "clock_of", lambda reader: real(reader) - 3600)
+    assert "a clock was set back" in take(files)["full_because"]
+    assert files.at.warnings
+
+
+def test_backups_of_other_paths_between_do_not_end_a_chain(files: Files, tmp_path: Path) -> None:
+    (files.live / "x").write_text("one")
+    other = tmp_path / "other"
+    other.mkdir()
+    first = take(files)
+    aside = files.backup(other, incremental=True)
+    assert aside["parents"] == []
+    assert take(files)["parents"] == [first["backup_id"]]
+    assert files.backup(other, incremental=True)["parents"] == [aside["backup_id"]]
 
 
 def test_an_increment_on_what_was_pruned_meanwhile_is_no_backup(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ def test_a_key_in_an_address_is_refused_and_not_repeated(address: str) -> None:
     assert "secret@" not in str(refused.value)
 
 
-@pytest.mark.parametrize("address", ["ftp://host/path", "s3://", "http://bucket"])
+@pytest.mark.parametrize("address", ["ftp://host/path", "s3://", "http://bucket", "gs://bucket"])
 def test_what_is_no_address_is_answered_with_how_one_looks(address: str) -> None:
     with pytest.raises(UsageError) as refused:
         definition(address)

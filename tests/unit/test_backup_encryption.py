@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pyrage
 import pytest
@@ -19,10 +20,13 @@ from runner.backup.writer import BackupWriter, Contents
 from runner.errors import RepositoryError, TaskFailed, VerificationFailed
 from runner.hosts.contract import Host, Pipeline, Script
 from runner.hosts.local import open_local
-from runner.repositories.contract import EncryptionKeys
+from runner.repositories.contract import EncryptionKeys, Repository, Transfer
 from runner.repositories.memory import MemoryRepository
+from runner.repositories.s3 import S3Repository
 from runner.secret import Secret
 from runner.vault.agestream import open_stream, opens, seal_stream
+from tests.support.objectstore import ObjectStore
+from tests.support.repositories import bucket_settings
 from tests.unit.test_backup_catalogue import WHEN
 
 TEXT = b"all we have " * 40_000
@@ -66,7 +70,7 @@ def with_identity(held: MemoryRepository, *identities: tuple[str, Secret]) -> Me
     return found
 
 
-def backup(held: MemoryRepository, host: Host, data: bytes = TEXT) -> Manifest:
+def backup(held: Repository, host: Host, data: bytes = TEXT) -> Manifest:
     made_by = Provenance("run", "backup.yml", "", "0.1.0")
     with BackupWriter(held, "app", "files", made_by) as writer:
         made = Script("cat")
@@ -141,6 +145,18 @@ def test_a_private_key_is_never_among_a_programs_arguments_or_in_a_file(host: Ho
         watched = Script('tr "\\0" " " </proc/$PPID/cmdline; for p in /proc/[0-9]*; do tr "\\0" " " <$p/cmdline; done')
         seen = host.query(Pipeline((*opening.members, watched)), stdin=opening.stdin, check=False).stdout
     assert ONE[1].reveal() not in seen
+
+
+def test_a_host_that_must_send_by_itself_and_cannot_encrypt_is_refused(
+    host: Host, object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encryption, "_HAS_AGE", Script("exit 1"))
+    settings = bucket_settings(object_store, object_store.create_bucket(), transfer=Transfer.TARGET)
+    with (
+        closing(S3Repository("main", settings, EncryptionKeys((ONE[0],)))) as held,
+        pytest.raises(RepositoryError, match="cannot encrypt what it sends"),
+    ):
+        backup(held, host)
 
 
 def test_an_unencrypted_backup_is_not_copied_where_all_must_be_encrypted(host: Host) -> None:

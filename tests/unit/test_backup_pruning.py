@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
+from runner.backup import pruning
 from runner.backup.catalogue import ids
 from runner.backup.holds import hold
 from runner.backup.identity import manifest_key
@@ -105,20 +107,37 @@ def test_what_a_store_refuses_is_told_whole_and_the_rest_goes(repository: Refusi
     assert len(list(repository.list(f"app/{second.id}/"))) == 2
 
 
-def test_an_increment_made_meanwhile_keeps_its_base(repository: Refusing) -> None:
-    """Asked again before each removal: somebody built on the base after the plan was made."""
-    base, _ = day(repository, 1), day(repository, 3)
-    calls = 0
+MEANWHILE: dict[str, Callable[[Refusing, Manifest, Manifest], object]] = {
+    "an increment on it": lambda repository, one, _: day(repository, 5, chain=Chain((one.id,))),
+    "a hold on it": lambda repository, one, _: hold(repository, "app", one.id, "audit", "me"),
+    "the newest one turns out bad": lambda repository, _, newest: record(
+        repository, newest, Verification(newest.id, "full", NOW, 1.0, "damaged")
+    ),
+}
 
-    def clock() -> datetime:
-        nonlocal calls
-        calls += 1
-        if calls == 2:
-            day(repository, 4, chain=Chain((base.id,)))
-        return NOW + timedelta(seconds=calls)
 
-    assert prune(repository, "app", Policy(keep_last=2), clock).removed == ()
-    assert base.id in ids(repository, "app")
+@pytest.mark.parametrize("what", MEANWHILE)
+def test_what_others_do_meanwhile_keeps_what_was_to_go(repository: Refusing, what: str) -> None:
+    one, two, newest = day(repository, 1), day(repository, 2), day(repository, 3)
+
+    def told(gone: Manifest) -> None:
+        if gone == two:
+            MEANWHILE[what](repository, one, newest)
+
+    assert prune(repository, "app", Policy(keep_last=1), lambda: NOW, told).removed == (two,)
+    assert one.id in ids(repository, "app")
+
+
+def test_a_plan_is_made_once_while_nobody_else_works_there(
+    repository: Refusing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 9):
+        day(repository, number)
+    plans: list[object] = []
+    real = pruning.plan
+    monkeypatch.setattr(pruning, "plan", lambda *given: plans.append(given) or real(*given))  # type: ignore[arg-type]  # the same function
+    assert len(prune(repository, "app", Policy(keep_last=1), lambda: NOW).removed) == 7
+    assert len(plans) == 1
 
 
 def test_a_damaged_manifest_is_left_alone_and_counts_for_nothing(repository: Refusing) -> None:

@@ -13,7 +13,16 @@ from runner import __version__
 from runner.backup import tar
 from runner.backup.checking import check_opens
 from runner.backup.compression import Compression, Wanted, choose
-from runner.backup.increments import INCREMENTAL, Base, Wish, base, bring_snapshot, snapshot_role
+from runner.backup.increments import (
+    HOST_CLOCK,
+    INCREMENTAL,
+    Base,
+    Wish,
+    base,
+    bring_snapshot,
+    clock_of,
+    snapshot_role,
+)
 from runner.backup.manifest import Manifest, Provenance
 from runner.backup.summary import summary, ways
 from runner.backup.swapping import Place, discard_expired, mount_points
@@ -51,11 +60,12 @@ class FilesBackupArgs:
 
 @frozen
 class _Found:
-    """What there is to back up, what optional paths are missing, and the directories above."""
+    """What there is to back up, what optional paths are missing, the directories above, and the host's time."""
 
     paths: tuple[tuple[str, FileStat], ...]
     missing: tuple[str, ...]
     parents: tuple[dict[str, Any], ...]
+    clock: float
 
 
 class FilesBackup:
@@ -114,7 +124,7 @@ def _base(at: Acting, repository: Repository, found: _Found, args: FilesBackupAr
     if not args.incremental:
         return Base(None)
     paths = tuple(path for path, _ in found.paths)
-    wish = Wish(at.host.name, paths, args.exclude, seconds(args.full_every), args.max_chain)
+    wish = Wish(at.host.name, paths, args.exclude, found.clock, seconds(args.full_every), args.max_chain)
     chosen = base(repository, args.service, wish, now)
     if chosen.manifest is not None and not _has_snapshots(at, repository, chosen.manifest, paths):
         chosen = Base(None, f"no identity at hand opens what {chosen.manifest.id} says of its files", odd=True)
@@ -202,7 +212,7 @@ def _look(reader: Reader, args: FilesBackupArgs) -> _Found:
     if not found:
         raise TaskFailed(message="none of the paths exists", where=reader.name, hint="at least one must")
     _check_links(reader, found)
-    return _Found(tuple(found), tuple(missing), _parents(reader, [path for path, _ in found]))
+    return _Found(tuple(found), tuple(missing), _parents(reader, [path for path, _ in found]), clock_of(reader))
 
 
 def _wanted(args: FilesBackupArgs) -> list[tuple[str, bool]]:
@@ -243,6 +253,7 @@ def _contents(found: _Found, args: FilesBackupArgs) -> dict[str, Any]:
         "exclude": list(args.exclude),
         "parents": list(found.parents),
         INCREMENTAL: args.incremental,
+        HOST_CLOCK: found.clock,
     }
 
 

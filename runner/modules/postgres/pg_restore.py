@@ -11,15 +11,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import field, replace
 from time import monotonic
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Literal
 
 from runner.backup.catalogue import LATEST, check_presence, find
 from runner.errors import TaskFailed, UsageError
 from runner.frozen import frozen
-from runner.hosts.contract import Command
 from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Outcome, Reading
-from runner.modules.postgres import archive, catalog, keeping, marker, restoring, rollback, space, swap
+from runner.modules.postgres import archive, catalog, keeping, marker, restoring, rollback, room, swap
 from runner.modules.postgres.catalog import Properties
 from runner.modules.postgres.database import Database
 from runner.modules.postgres.marker import Marked, Marker, Part
@@ -28,9 +27,7 @@ from runner.modules.postgres.restoring import Dump
 from runner.modules.postgres.server import Server
 from runner.modules.postgres.session import Postgres
 from runner.repositories.contract import Repository
-from runner.units import human_bytes, seconds
-
-_LOCAL: Final = ("127.0.0.1", "::1", "localhost")
+from runner.units import seconds
 
 
 @frozen
@@ -135,29 +132,7 @@ class _Restore:
         if self.args.database in known:
             swap.refuse_prepared_transactions(self.maintenance, self.args.database)
         if self.side not in known:
-            self._check_space()
-
-    def _check_space(self) -> None:
-        size = self.dump.content.size
-        server, programs = self.server.server, self.server.programs
-        local = server.compose is not None or (server.address or "").startswith("/") or server.address in _LOCAL
-        directory = self.maintenance.scalar("SELECT current_setting('data_directory', true)") if local else None
-        if directory is None or not self._is_there(str(directory)):
-            self.at.warn(
-                f"whether the server has room for {human_bytes(size)} more cannot be seen from {self.at.host.name}"
-            )
-            return
-        space.check(
-            self.at.host.query,
-            lambda path: Command((*programs.prefix, "df", "-P", "-k", "--", path), cwd=programs.cwd),
-            [space.Need(str(directory), size), space.Need(archive.scratch(programs), size)],
-            self.server.where,
-        )
-
-    def _is_there(self, directory: str) -> bool:
-        programs = self.server.programs
-        looking = Command((*programs.prefix, "test", "-d", directory), cwd=programs.cwd)
-        return self.at.host.query(looking, check=False).ok
+            room.check(self.at, self.server, self.maintenance, self.dump.content.size)
 
     def _reusable(self, known: Mapping[str, Marked]) -> dict[str, object] | None:
         """What proving it again says, if this run got as far as a proved side database before it was cut off."""

@@ -6,12 +6,11 @@ import hashlib
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Final
 
 from runner.errors import SentraPlayError, TaskFailed
-from runner.hosts.contract import CommandFailed, Host, Pipeline, Script
+from runner.hosts.contract import CommandFailed, Host
 from runner.modules.contract import Acting
-from runner.modules.postgres import archive, catalog, keeping, marker, restoring, swap
+from runner.modules.postgres import archive, catalog, keeping, marker, restoring, room, swap
 from runner.modules.postgres.database import Database
 from runner.modules.postgres.hints import client_reason
 from runner.modules.postgres.marker import Marker, Part
@@ -19,11 +18,9 @@ from runner.modules.postgres.pg_dump import DATABASE_ROLE, GLOBALS_ROLE
 from runner.modules.postgres.restoring import Dump
 from runner.modules.postgres.session import Postgres
 from runner.modules.postgres.sql import identifier
+from runner.modules.postgres.tables.passing import give, take
 from runner.modules.postgres.tables.shape import Shape, shape
 from runner.repositories.contract import Repository
-
-_INTO: Final = Script('umask 077; exec cat >"$1"')
-_FROM: Final = Script('cat; exec cat <"$1"')
 
 
 @contextmanager
@@ -35,6 +32,7 @@ def side_database(
     digest = hashlib.sha256(f"{at.run.id} {dump.manifest.id} {database} tables".encode()).hexdigest()[:10]
     name = marker.name_beside(database, f"_tables_{digest}")
     swap.drop(maintenance, name)
+    room.check(at, server, maintenance, dump.content.size)
     now = keeping.iso(keeping.utc_now(maintenance))
     mark = marker.write(Marker(Part.SIDE, database, at.run.id, dump.manifest.id, now), None)
     with archive.archive(at, repository, dump.manifest, server, DATABASE_ROLE) as path:
@@ -61,9 +59,8 @@ def create_absent(server: Postgres, host: Host, side: str, live: Database, table
         reading = server.client("pg_dump", side, "--schema-only", *chosen)
         writing = server.client("psql", live.name, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-1", "-f", "-")
         try:
-            quiet = host.view(on_output=_silent)
-            quiet.run(Pipeline((reading, Script(_INTO.text, (path,)))), stdin=server.password_line)
-            quiet.run(Pipeline((Script(_FROM.text, (path,)), writing)), stdin=server.password_line)
+            take(host, server, reading, path)
+            give(host, server, path, writing)
         except CommandFailed as failed:
             names = ", ".join(table.name for table in tables)
             raise TaskFailed(
@@ -98,7 +95,3 @@ def lost_references(live: Database, tables: Sequence[Shape]) -> list[str]:
         if there is not None and key.name not in {one.name for one in there.foreign_keys}:
             found.append(f"ALTER TABLE {key.table} ADD CONSTRAINT {identifier(key.name)} {key.definition}")
     return found
-
-
-def _silent(stream: str, line: str) -> None:
-    """The schema is not shown."""

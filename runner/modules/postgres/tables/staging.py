@@ -9,11 +9,12 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from runner.errors import SentraPlayError, TaskFailed
-from runner.hosts.contract import CommandFailed, Host, Pipeline, Script
+from runner.hosts.contract import CommandFailed, Host, Script
 from runner.modules.postgres.database import Database
 from runner.modules.postgres.hints import client_reason
 from runner.modules.postgres.session import Postgres
-from runner.modules.postgres.sql import identifier, literal
+from runner.modules.postgres.sql import identifier
+from runner.modules.postgres.tables.passing import give, take
 from runner.modules.postgres.tables.shape import Shape
 
 # Both ends write and read values the same way, whatever their databases are set to.
@@ -21,9 +22,6 @@ _OPTIONS: Final = (
     "-c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 -c client_encoding=UTF8"
     " -c search_path=pg_catalog -c bytea_output=hex -c synchronous_commit=off"
 )
-_INTO: Final = Script('umask 077; exec cat >"$1"')
-# The password line first, which is all that stdin holds; then the rows.
-_FROM: Final = Script('cat; exec cat <"$1"')
 _HEADER: Final = Script('exec head -c 65536 <"$1"')
 
 
@@ -60,7 +58,8 @@ def from_side(
         reading = server.client(
             "psql", side, "-X", "-q", "-c", f"COPY (SELECT {chosen} FROM {shape.name}) TO STDOUT", options=_OPTIONS
         )
-        _run(host, Pipeline((reading, Script(_INTO.text, (path,)))), server, shape.name)
+        with _explained(server, shape.name):
+            take(host, server, reading, path)
         _load(server, host, live, path, f"{staging} ({chosen})", "", shape.name)
 
 
@@ -101,24 +100,17 @@ def _load(server: Postgres, host: Host, live: str, path: str, target: str, how: 
         f"\\copy {target} FROM pstdin{how}",
         options=_OPTIONS,
     )
-    _run(host, Pipeline((Script(_FROM.text, (path,)), writing)), server, table)
+    with _explained(server, table):
+        give(host, server, path, writing)
 
 
-def _run(host: Host, what: Pipeline, server: Postgres, table: str) -> None:
+@contextmanager
+def _explained(server: Postgres, table: str) -> Iterator[None]:
     try:
-        host.view(on_output=_silent).run(what, stdin=server.password_line)
+        yield
     except CommandFailed as failed:
         raise TaskFailed(
             f"the rows of {table} could not be brought beside it: {client_reason(failed.result.stderr)}",
             where=server.where,
             hint="the live table was not touched",
         ) from failed
-
-
-def _silent(stream: str, line: str) -> None:
-    """Rows are not shown."""
-
-
-def comment(schema_name: str, text: str) -> str:
-    """The statement that sets a schema's comment."""
-    return f"COMMENT ON SCHEMA {identifier(schema_name)} IS {literal(text)}"
