@@ -50,7 +50,7 @@ class ScheduleArgs:
     extra_vars: Mapping[str, object] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     limit: str | None = None
-    command: tuple[str, ...] = ()
+    command: tuple[str, ...] | None = None
     program: str | None = None
     user: str = "root"
     chdir: str | None = None
