@@ -55,6 +55,8 @@ _PLACES: Final[Mapping[str, str]] = {
     "uri": "system.uri:Uri",
     "wait_for": "system.wait_for:WaitFor",
     "compose": "docker.compose:Compose",
+    "s3_bucket": "cloud.s3_bucket:S3Bucket",
+    "s3_object": "cloud.s3_object:S3Object",
     "pg_dump": "postgres.pg_dump:PgDump",
     "pg_query": "postgres.pg_query:PgQuery",
     "pg_restore": "postgres.pg_restore:PgRestore",

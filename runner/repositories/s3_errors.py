@@ -25,6 +25,7 @@ _HINTS: Final[Mapping[str, tuple[str, str]]] = {
     "ExpiredToken": ("the session token has expired", "get new temporary credentials and run again"),
     "InvalidToken": ("the session token is not valid", "get new temporary credentials and run again"),
     "NoSuchBucket": ("there is no such bucket", "check the bucket's name and region, or create it first"),
+    "BucketNotEmpty": ("the bucket is not empty", "remove what is in it first, versions included; nothing was removed"),
     "RequestTimeTooSkewed": (
         "this machine's clock differs too much from the store's",
         "set the clock (timedatectl set-ntp true) and run again",
