@@ -60,6 +60,8 @@ _PLACES: Final[Mapping[str, str]] = {
     "pg_dump": "postgres.pg_dump:PgDump",
     "pg_query": "postgres.pg_query:PgQuery",
     "pg_restore": "postgres.pg_restore:PgRestore",
+    "pg_wal_archive": "postgres.pg_wal_archive:PgWalArchive",
+    "pg_wal_ship": "postgres.pg_wal_ship:PgWalShip",
     "pg_table_restore": "postgres.pg_table_restore:PgTableRestore",
     "backup_copy": "backup.backup_copy:BackupCopy",
     "backup_prune": "backup.backup_prune:BackupPrune",

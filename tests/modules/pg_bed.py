@@ -14,7 +14,7 @@ from runner.modules.contract import Change, Outcome, RunInfo
 from runner.modules.table import MODULES
 from runner.repositories.contract import Repositories, Repository
 from runner.repositories.directory import DirectoryRepository
-from runner.schema import argument_problems, with_defaults
+from runner.schema import argument_problems, module_schema, with_defaults
 from runner.secret import Redactor
 from runner.template import Templar
 from tests.modules.bed import At
@@ -77,7 +77,8 @@ class PgBench:
         self.at.run = replace(self.at.run, resumed=True)
 
     def args(self, module: str, arguments: Mapping[str, object]) -> Any:
-        given = {"server": self.server.server(), **arguments} if module.startswith("pg_") else arguments
+        own = "server" in module_schema(module)["properties"] and module.startswith("pg_")
+        given = {"server": self.server.server(), **arguments} if own else arguments
         problems = argument_problems(module, given, rendered=True)
         assert not problems, problems
         return build(MODULES[module].Args, with_defaults(module, given))

@@ -127,9 +127,9 @@ class PostgresServer:
         """The names of all databases but the templates."""
         return {row[0] for row in self.query("postgres", "SELECT datname FROM pg_database WHERE NOT datistemplate")}
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         """Start the server; returns when it takes connections."""
-        argv = [str(self.programs / "postgres"), "-D", str(self.directory / "data")]
+        argv = [str(self.programs / "postgres"), "-D", str(self.directory / "data"), *options]
         self._keeper = Keeper(
             argv,
             log=self.directory / "postgres.log",

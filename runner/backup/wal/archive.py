@@ -1,0 +1,109 @@
+"""Which write-ahead log a repository holds of a service, found by listing it.
+
+Every file is an object of its own: `<service>/wal/<system identifier>/<timeline>/<file>-<sha256 of the
+plain file><suffixes>`. The sha256 makes a name that two servers both wrote (a split brain, a restore
+without a new timeline) two objects, and lets a copy be proved by whoever has only the object.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from runner.backup.encryption import SUFFIX
+from runner.backup.identity import check_service
+from runner.backup.wal.names import is_archived_name
+from runner.errors import ObjectNotFound, VerificationFailed
+from runner.frozen import frozen
+from runner.repositories.contract import Repository
+
+_DIRECTORY: Final = "wal"
+_OBJECT: Final = re.compile(r"(?P<name>[0-9A-Za-z.]+)-(?P<sha256>[0-9a-f]{64})(?P<suffix>\.zst|\.gz|)(?P<age>\.age)?")
+_COMPRESSIONS: Final[Mapping[str, str]] = {".zst": "zstd", ".gz": "gzip", "": "none"}
+
+
+@frozen
+class Archived:
+    """One WAL file in the repository: `sha256` (hex) is of the plain file, `size` (bytes) of what is stored.
+
+    `modified` (UTC) is when it was stored, and so later than everything in it.
+    """
+
+    name: str
+    sha256: str
+    key: str
+    size: int
+    modified: datetime
+    compression: str
+    encrypted: bool
+
+
+class WalArchive:
+    """The WAL of one cluster of a service. Lists anew each time it is asked."""
+
+    def __init__(self, repository: Repository, service: str, system_identifier: str) -> None:
+        self.repository = repository
+        self.service = check_service(service)
+        self.system_identifier = system_identifier
+
+    def key(self, name: str, sha256: str, suffix: str) -> str:
+        """Where a file of that name and content is; `suffix` is that of its compression, `.age` is added."""
+        age = SUFFIX if self.repository.encryption.recipients else ""
+        return f"{self._prefix}{name[:8]}/{name}-{sha256}{suffix}{age}"
+
+    def files(self, timelines: Sequence[int] = ()) -> Mapping[str, tuple[Archived, ...]]:
+        """Every file by name, of these timelines or of all; more than one where contents differ."""
+        prefixes = [f"{self._prefix}{timeline:08X}/" for timeline in timelines] or [self._prefix]
+        found: dict[str, list[Archived]] = {}
+        for prefix in prefixes:
+            for one in _listed(self.repository, prefix):
+                found.setdefault(one.name, []).append(one)
+        return {name: _distinct(ones) for name, ones in sorted(found.items())}
+
+    def the_one(self, name: str) -> Archived:
+        """The file of that name; ObjectNotFound if there is none, VerificationFailed if there are different ones."""
+        found = self.files([int(name[:8], 16)]).get(name, ())
+        if not found:
+            raise ObjectNotFound(f"there is no WAL file {name}", where=self.describe())
+        return only(found, self.describe())
+
+    def describe(self) -> str:
+        """Where it is, for people."""
+        return f"{self.repository.describe()}, {self._prefix.rstrip('/')}"
+
+    @property
+    def _prefix(self) -> str:
+        return f"{self.service}/{_DIRECTORY}/{self.system_identifier}/"
+
+
+def systems(repository: Repository, service: str) -> list[str]:
+    """The system identifiers of all clusters the repository holds WAL of."""
+    prefix = f"{check_service(service)}/{_DIRECTORY}/"
+    return sorted({info.key.removeprefix(prefix).split("/")[0] for info in repository.list(prefix)})
+
+
+def only(found: Sequence[Archived], where: str) -> Archived:
+    """The one file; VerificationFailed if several of the name hold different things."""
+    if len(found) == 1:
+        return found[0]
+    raise VerificationFailed(
+        f"there are {len(found)} different WAL files called {found[0].name}",
+        where=where,
+        why="two servers wrote the same part of the log, so which of them belongs to the backup is not known",
+        hint="find out which server was the right one, and remove the other's file from the repository",
+    )
+
+
+def _listed(repository: Repository, prefix: str) -> Iterator[Archived]:
+    for info in repository.list(prefix):
+        match = _OBJECT.fullmatch(info.key.rpartition("/")[2])
+        if match is not None and is_archived_name(match["name"]):
+            compression, encrypted = _COMPRESSIONS[match["suffix"]], match["age"] is not None
+            yield Archived(match["name"], match["sha256"], info.key, info.size, info.modified, compression, encrypted)
+
+
+def _distinct(ones: Sequence[Archived]) -> tuple[Archived, ...]:
+    """One of each content: it may be stored twice when compression or recipients were changed."""
+    return tuple({one.sha256: one for one in ones}.values())

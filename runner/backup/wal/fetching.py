@@ -1,0 +1,77 @@
+"""A WAL file from the repository to a host: decrypted, decompressed and proved on the way."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import BinaryIO, Final
+
+from runner.backup.compression import undo
+from runner.backup.wal.archive import Archived, WalArchive
+from runner.errors import SentraPlayError, TaskFailed, VerificationFailed
+from runner.hosts.contract import Command, CommandFailed, Host, Pipeline, Script, command
+from runner.repositories.contract import Repository
+from runner.repositories.receiving import fill
+from runner.repositories.streams import buffered
+
+_HEAD: Final = 64 * 1024
+_WRITE: Final = 'umask 077; exec tee -- "$1"'
+_COMMIT: Final = Script('mv -f -- "$1" "$2"')
+
+
+def fetch(archive: WalArchive, one: Archived, host: Host, path: str) -> None:
+    """Bring a file to `path` on the host; it appears whole. VerificationFailed if it is not what was archived."""
+    temporary = f"{path}.partial"
+    members: tuple[Command | Script, ...] = (
+        *undo(host, one.compression),
+        Script(_WRITE, (temporary,)),
+        command("sha256sum"),
+    )
+    try:
+        with archive.repository.get(one.key) as stored, host.stream(Pipeline(members)) as stream:
+            fill(stream, _plain(archive.repository, one, stored))
+            said = stream.stdout.read()
+            stream.finish()
+        if said[:64].decode() != one.sha256:
+            raise _damaged(archive, one, "its sha256 is another")
+        host.run(Script(_COMMIT.text, (temporary, path)))
+    except CommandFailed as failed:
+        if "No space left" in failed.result.stderr:
+            raise
+        raise _damaged(archive, one, failed.result.stderr.strip()) from failed
+    finally:
+        with suppress(SentraPlayError):
+            host.run(command("rm", "-f", "--", temporary))
+
+
+def read(archive: WalArchive, one: Archived, host: Host) -> str:
+    """The text of a small file (a timeline's history), decompressed on the host."""
+    with archive.repository.get(one.key) as stored:
+        data = _plain(archive.repository, one, stored).read()
+    members = (*undo(host, one.compression), command("cat"))
+    return host.query(Pipeline(members), stdin=data).stdout
+
+
+def _plain(repository: Repository, one: Archived, stored: BinaryIO) -> BinaryIO:
+    if not one.encrypted:
+        return stored
+    from runner.vault.agestream import open_stream, opens
+
+    with repository.get(one.key, length=_HEAD) as source:
+        head = source.read(_HEAD)
+    for identity in repository.encryption.identities():
+        if opens(head, identity):
+            return buffered(open_stream(stored, identity))
+    raise TaskFailed(
+        f"WAL file {one.name} is encrypted, and no identity at hand opens it",
+        where=repository.describe(),
+        hint="give the private key: --identity FILE, or identity_files in the repository's definition",
+    )
+
+
+def _damaged(archive: WalArchive, one: Archived, why: str) -> VerificationFailed:
+    return VerificationFailed(
+        f"WAL file {one.name} is damaged",
+        where=f"{one.key} in {archive.repository.describe()}",
+        why=why,
+        hint="take it from a copy of the repository, or recover to a moment before it",
+    )

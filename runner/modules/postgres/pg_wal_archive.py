@@ -1,0 +1,168 @@
+"""pg_wal_archive: continuous archiving, set up and proved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import field
+from typing import ClassVar, Final, Literal
+
+from runner.errors import TaskFailed
+from runner.frozen import frozen
+from runner.modules.arguments import Duration
+from runner.modules.contract import Acting, Change, Diff, Outcome, Reading
+from runner.modules.postgres.physical import archiving, spool
+from runner.modules.postgres.physical.checking import Wish, check
+from runner.modules.postgres.physical.cluster import Cluster, data_directory, in_compose, native
+from runner.modules.postgres.physical.spool import Spool
+from runner.modules.postgres.server import Server
+from runner.modules.postgres.session import Postgres
+from runner.units import seconds
+
+_LONGEST: Final = 300
+_IDENTIFIER: Final = "SELECT system_identifier::text FROM pg_control_system()"
+
+
+@frozen
+class PgWalArchiveArgs:
+    spool: str
+    service: str | None = None
+    repository: str | None = None
+    server: Server = field(default_factory=Server)
+    state: Literal["present", "absent", "check"] = "present"
+    spool_in_server: str | None = None
+    archive_timeout: Duration = 60
+    restart: bool = False
+    unit: str | None = None
+    check_timeout: Duration = "2m"
+
+    @property
+    def place(self) -> Spool:
+        return Spool(self.spool, self.spool_in_server or self.spool)
+
+
+@frozen
+class _Plan:
+    """What has to be done; nothing where all is as it should be."""
+
+    settings: Mapping[str, str]
+    spool_ready: bool
+    pending: bool
+
+    @property
+    def needed(self) -> bool:
+        return bool(self.settings) or not self.spool_ready
+
+    def summary(self) -> str:
+        parts = [f"set {', '.join(self.settings)}"] if self.settings else []
+        if not self.spool_ready:
+            parts.append("make the spool")
+        return " and ".join(parts) or "archiving is set up"
+
+
+class PgWalArchive:
+    name: ClassVar = "pg_wal_archive"
+    Args = PgWalArchiveArgs
+
+    def preview(self, at: Reading, args: PgWalArchiveArgs) -> Change:
+        if args.state == "check":
+            _checked(args)
+            return Change(None, "would switch to a new WAL segment and wait until the last is in the repository")
+        server = Postgres(at.host, args.server)
+        now = archiving.current(server)
+        plan = _plan(server, args, now)
+        restart = bool(plan.settings.keys() & {"wal_level", "archive_mode", "max_wal_senders"}) or plan.pending
+        return Change(
+            plan.needed or (plan.pending and args.restart),
+            f"would {plan.summary()}" if plan.needed else plan.summary(),
+            _diff(server, now, plan.settings),
+            data={"restart_required": restart},
+        )
+
+    def apply(self, at: Acting, args: PgWalArchiveArgs) -> Outcome:
+        server = Postgres(at.host, args.server, at.host, pause=at.sleep)
+        if args.state == "check":
+            service, repository = _checked(args)
+            wish = Wish(service, args.spool, seconds(args.check_timeout))
+            return Outcome(False, check(at, server, at.repositories.get(repository), wish))
+        now = archiving.current(server)
+        plan = _plan(server, args, now)
+        if args.state == "present" and not plan.spool_ready:
+            _make_spool(at, server, args)
+        if plan.settings:
+            archiving.put(server, plan.settings)
+            archiving.check_taken(server, plan.settings, at.sleep)
+        restarted = _restart(at, server, args)
+        left = archiving.pending(archiving.current(server))
+        if left:
+            at.warn("archiving begins only after a restart of the server", "allow it with `restart: true`")
+        changed = plan.needed or restarted
+        data = {"restart_required": left, "restarted": restarted, "spool": args.spool, "settings": dict(plan.settings)}
+        return Outcome(changed, data, diff=_diff(server, now, plan.settings))
+
+
+def _checked(args: PgWalArchiveArgs) -> tuple[str, str]:
+    if args.service is None or args.repository is None:
+        raise TaskFailed("state: check needs `service` and `repository`", hint="name where the WAL is shipped to")
+    return args.service, args.repository
+
+
+def _plan(server: Postgres, args: PgWalArchiveArgs, now: archiving.Settings) -> _Plan:
+    if args.state == "absent":
+        return _Plan(archiving.unwanted(now), True, archiving.pending(now))
+    owner = spool.server_owner(server, data_directory(server))
+    ready = spool.is_ready(server.host, args.place, owner, _identifier(server))
+    return _Plan(archiving.wanted(now, args.place.inside, _timeout(args)), ready, archiving.pending(now))
+
+
+def _timeout(args: PgWalArchiveArgs) -> int:
+    timeout = round(seconds(args.archive_timeout))
+    if not 1 <= timeout <= _LONGEST:
+        raise TaskFailed(
+            f"archive_timeout: {args.archive_timeout} is not between 1 and {_LONGEST} seconds",
+            why="what is written in a quiet hour would wait that long on the server alone",
+            hint="60s is usual; a segment that is not full compresses to almost nothing",
+        )
+    return timeout
+
+
+def _make_spool(at: Acting, server: Postgres, args: PgWalArchiveArgs) -> None:
+    owner = spool.server_owner(server, data_directory(server))
+    spool.make_ready(at.host, args.place, owner, _identifier(server))
+    spool.check_writable(server, args.place, at.host)
+
+
+def _restart(at: Acting, server: Postgres, args: PgWalArchiveArgs) -> bool:
+    """Only if something waits for it and it is allowed."""
+    if not (args.restart and archiving.pending(archiving.current(server))):
+        return False
+    _cluster(at, server, args).restart()
+    again = Postgres(at.host, args.server, at.host, pause=at.sleep)
+    if archiving.pending(archiving.current(again)):
+        raise TaskFailed(
+            "the server was restarted and still waits for a restart",
+            where=server.where,
+            hint="was another service restarted than the one that manages it?",
+        )
+    return True
+
+
+def _cluster(at: Acting, server: Postgres, args: PgWalArchiveArgs) -> Cluster:
+    if args.server.compose is not None:
+        return in_compose(at, args.server.compose, data_directory(server))
+    return native(at, server.programs, data_directory(server), args.unit)
+
+
+def _identifier(server: Postgres) -> str:
+    return str(server.maintenance().scalar(_IDENTIFIER))
+
+
+def _diff(server: Postgres, now: archiving.Settings, settings: Mapping[str, str]) -> Diff | None:
+    if not settings:
+        return None
+    before = {name: now[name].value for name in settings}
+    return Diff(
+        f"settings of {server.where}",
+        json.dumps(before, indent=2, sort_keys=True) + "\n",
+        json.dumps(dict(settings), indent=2, sort_keys=True) + "\n",
+    )
