@@ -42,6 +42,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -143,12 +144,12 @@ def postgres_server(workplace: Workplace) -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def own_postgres(workplace: Workplace) -> Iterator[Callable[..., PostgresServer]]:
-    """Starts clusters of the test's own, to stop and to crash: `own_postgres({"max_connections": "5"})`."""
+    """Starts clusters of the test's own, to stop and to crash: `own_postgres({"max_connections": "5"}, programs)`."""
     require("postgresql")
     with ExitStack() as stack:
 
-        def start(settings: dict[str, str] | None = None) -> PostgresServer:
-            server = start_postgres(workplace, settings)
+        def start(settings: dict[str, str] | None = None, programs: Path | None = None) -> PostgresServer:
+            server = start_postgres(workplace, settings, programs)
             stack.callback(server.stop)
             return server
 

@@ -45,8 +45,8 @@ sync "${path%/*}/" && there "$path"
 _EMPTY: Final = Script("""
 umask 077
 mkdir -p -- "$2" || exit
-find "$1" -mindepth 1 -maxdepth 1 ! -name .sentraplay -exec mv -- {} "$2/" \\;
-left=$(find "$1" -mindepth 1 -maxdepth 1 ! -name .sentraplay | head -n 1)
+find "$1" -mindepth 1 -maxdepth 1 ! -name "$3" -exec mv -- {} "$2/" \\;
+left=$(find "$1" -mindepth 1 -maxdepth 1 ! -name "$3" | head -n 1)
 [ -z "$left" ] && sync "$1" "$2"
 """)
 
@@ -86,10 +86,11 @@ class State:
 
 @frozen
 class Place:
-    """A path that is restored, and its room."""
+    """A path that is restored, and its room; `inside` is the room's name where the path is a mount point."""
 
     path: str
     is_mount_point: bool
+    inside: str = ROOM_INSIDE
 
     @property
     def name(self) -> str:
@@ -98,15 +99,15 @@ class Place:
     @property
     def room(self) -> str:
         if self.is_mount_point:
-            return f"{self.path}/{ROOM_INSIDE}"
+            return f"{self.path}/{self.inside}"
         return f"{posixpath.dirname(self.path).rstrip('/')}/{ROOM_BESIDE.format(name=self.name)}"
 
-    def inside(self, directory: str) -> str:
+    def holding(self, directory: str) -> str:
         """Where a directory of the room holds what has, or had, or will have this path."""
         return f"{self.room}/{directory}/{self.name}"
 
     def old(self, token: str) -> str:
-        return self.inside(old_directory(token))
+        return self.holding(old_directory(token))
 
 
 def old_directory(token: str) -> str:
@@ -114,7 +115,7 @@ def old_directory(token: str) -> str:
     return f"old-{token}"
 
 
-def place(reader: Reader, path: str) -> Place:
+def place(reader: Reader, path: str, inside: str = ROOM_INSIDE) -> Place:
     """The place of an absolute path; Refused if something is mounted below it, which a rename would take along."""
     mounts = mount_points(reader)
     below = [mount for mount in mounts if mount.startswith(f"{path}/")]
@@ -125,7 +126,7 @@ def place(reader: Reader, path: str) -> Place:
             why="replacing the directory would carry the mounted file system away with the old one",
             hint=f"back up and restore {below[0]} as a path of its own, or unmount it first",
         )
-    return Place(path, path in mounts)
+    return Place(path, path in mounts, inside)
 
 
 def mount_points(reader: Reader) -> Sequence[str]:
@@ -202,7 +203,7 @@ def discard_expired(host: Host, where: Place, now: float, run: str) -> list[str]
 
 def _go_on(host: Host, where: Place, state: State) -> None:
     if not where.is_mount_point:
-        host.run(Script(_EXCHANGE.text, (where.path, where.inside(state.source), where.old(state.token))))
+        host.run(Script(_EXCHANGE.text, (where.path, where.holding(state.source), where.old(state.token))))
     else:
         state = _exchange_children(host, where, state)
     _write(host, where, replace(state, phase="done"))
@@ -210,10 +211,10 @@ def _go_on(host: Host, where: Place, state: State) -> None:
 
 def _exchange_children(host: Host, where: Place, state: State) -> State:
     if state.phase == "emptying":
-        host.run(Script(_EMPTY.text, (where.path, where.old(state.token))))
+        host.run(Script(_EMPTY.text, (where.path, where.old(state.token), where.inside)))
         state = replace(state, phase="filling")
         _write(host, where, state)
-    host.run(Script(_FILL.text, (where.path, where.inside(state.source))))
+    host.run(Script(_FILL.text, (where.path, where.holding(state.source))))
     return state
 
 

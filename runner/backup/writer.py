@@ -50,7 +50,7 @@ class BackupWriter:
     """
 
     def __init__(self, repository: Repository, service: str, kind: str, made_by: Provenance) -> None:
-        """`kind` is "database" or "files"."""
+        """`kind` is what is backed up: "database", "files", "images", "base" or "project"."""
         self._repository = repository
         self.service = check_service(service)
         self.kind = kind

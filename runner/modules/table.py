@@ -57,6 +57,7 @@ _PLACES: Final[Mapping[str, str]] = {
     "compose": "docker.compose:Compose",
     "s3_bucket": "cloud.s3_bucket:S3Bucket",
     "s3_object": "cloud.s3_object:S3Object",
+    "pg_basebackup": "postgres.pg_basebackup:PgBasebackup",
     "pg_dump": "postgres.pg_dump:PgDump",
     "pg_query": "postgres.pg_query:PgQuery",
     "pg_restore": "postgres.pg_restore:PgRestore",

@@ -23,9 +23,7 @@ WHERE = {"service": "app", "repository": "main"}
 
 
 @pytest.fixture
-def wal(
-    own_postgres: Callable[..., PostgresServer], workplace: Workplace, tmp_path: Path
-) -> Iterator[WalBench]:
+def wal(own_postgres: Callable[..., PostgresServer], workplace: Workplace, tmp_path: Path) -> Iterator[WalBench]:
     host = open_local()
     server = own_postgres({"fsync": "on"})
     yield wal_bench(PgBench(host, server, tmp_path), server, workplace)
@@ -195,7 +193,9 @@ def segment(tmp_path: Path) -> tuple[Path, Path]:
 Shell = Callable[[Path, Path], "subprocess.CompletedProcess[str]"]
 
 
-def test_the_archive_command_copies_once_and_takes_the_same_file_again(shell: Shell, segment: tuple[Path, Path]) -> None:
+def test_the_archive_command_copies_once_and_takes_the_same_file_again(
+    shell: Shell, segment: tuple[Path, Path]
+) -> None:
     source, spool = segment
     assert shell(source, spool).returncode == 0
     assert shell(source, spool).returncode == 0

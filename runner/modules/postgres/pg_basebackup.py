@@ -1,0 +1,174 @@
+"""pg_basebackup: a whole cluster, file by file, into a repository: what point-in-time recovery starts from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import field
+from datetime import datetime
+from time import monotonic
+from typing import ClassVar, Final, Literal
+
+from runner import __version__
+from runner.backup.compression import Compression, Wanted, choose
+from runner.backup.manifest import Provenance, to_json
+from runner.backup.summary import summary, ways
+from runner.backup.wal.archive import WalArchive
+from runner.backup.wal.names import Lsn, Segment
+from runner.backup.wal.reach import Start
+from runner.backup.wal.shipping import look, ship
+from runner.backup.writer import BackupWriter, Contents
+from runner.errors import TaskFailed
+from runner.frozen import frozen
+from runner.hosts.contract import CommandFailed
+from runner.modules.arguments import Duration
+from runner.modules.contract import Acting, Change, Outcome, Reading
+from runner.modules.postgres.hints import client_reason
+from runner.modules.postgres.physical.base import KIND, Base, Tablespace
+from runner.modules.postgres.physical.taking import Taking, by_directory, stream
+from runner.modules.postgres.server import Server
+from runner.modules.postgres.session import Postgres
+from runner.modules.postgres.versions import versions
+from runner.units import human_bytes, seconds
+
+_PAUSE: Final = 0.5
+_CLUSTER: Final = """
+SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
+       (SELECT setting::int FROM pg_settings WHERE name = 'wal_segment_size') AS segment_size,
+       (SELECT sum(pg_database_size(oid))::bigint FROM pg_database) AS size,
+       current_setting('archive_mode') AS archive_mode
+"""
+_TABLESPACES: Final = """
+SELECT oid::int, spcname AS name, pg_tablespace_location(oid) AS path, pg_tablespace_size(oid)::bigint AS size
+FROM pg_tablespace WHERE pg_tablespace_location(oid) <> '' ORDER BY oid
+"""
+
+
+@frozen
+class PgBasebackupArgs:
+    service: str
+    repository: str
+    server: Server = field(default_factory=Server)
+    wal: Literal["archive", "include"] = "archive"
+    spool: str | None = None
+    wal_timeout: Duration = "10m"
+    compression: Wanted = "auto"
+    max_rate: str | None = None
+
+
+@frozen
+class _Cluster:
+    system_identifier: str
+    segment_size: int
+    size: int
+    tablespaces: tuple[Tablespace, ...]
+
+
+class PgBasebackup:
+    name: ClassVar = "pg_basebackup"
+    Args = PgBasebackupArgs
+
+    def preview(self, at: Reading, args: PgBasebackupArgs) -> Change:
+        server = Postgres(at.host, args.server)
+        cluster = _look(server, args)
+        where = at.repositories.get(args.repository).describe()
+        return Change(True, f"would back up the whole cluster ({human_bytes(cluster.size)} on disk) to {where}")
+
+    def apply(self, at: Acting, args: PgBasebackupArgs) -> Outcome:
+        server = Postgres(at.host, args.server, at.host, pause=at.sleep)
+        cluster = _look(server, args)
+        compression = choose(at.host, args.compression)
+        made_by = Provenance(at.run.id, at.run.playbook, at.run.git_commit, __version__)
+        repository = at.repositories.get(args.repository)
+        try:
+            with BackupWriter(repository, args.service, KIND, made_by) as writer:
+                contents = _store(at, args, server, cluster, compression, writer)
+                manifest = writer.commit(at.host, contents)
+        except CommandFailed as failed:
+            raise _no_backup(failed, server) from failed
+        how = ways(writer.ways)
+        if how["transfer_reason"]:
+            at.warn(f"the controller relayed the bytes: {how['transfer_reason']}")
+        data = {**summary(manifest, repository), **how, "backup": json.loads(to_json(manifest))}
+        return Outcome(True, {**data, **manifest.contents})
+
+
+def _look(server: Postgres, args: PgBasebackupArgs) -> _Cluster:
+    """TaskFailed if the server keeps no WAL that the backup could be completed with."""
+    found = server.maintenance().rows(_CLUSTER)[0]
+    if args.wal == "archive" and found["archive_mode"] == "off":
+        raise TaskFailed(
+            "the server does not archive its WAL, and a base backup is worth nothing without",
+            where=server.where,
+            why="archive_mode is off",
+            hint="set archiving up with pg_wal_archive, or `wal: include` for a backup restorable to its own end only",
+        )
+    spaces = tuple(
+        Tablespace(int(str(row["oid"])), str(row["name"]), str(row["path"]), int(str(row["size"])))
+        for row in server.maintenance().rows(_TABLESPACES)
+    )
+    size = int(str(found["size"])) - sum(one.size for one in spaces)
+    return _Cluster(str(found["system_identifier"]), int(str(found["segment_size"])), max(size, 0), spaces)
+
+
+def _store(
+    at: Acting,
+    args: PgBasebackupArgs,
+    server: Postgres,
+    cluster: _Cluster,
+    compression: Compression,
+    writer: BackupWriter,
+) -> Contents:
+    how = Taking(writer.id, args.wal == "include", cluster.segment_size, args.max_rate)
+    known = versions(at.host, server, "pg_basebackup")
+    if cluster.tablespaces:
+        start = by_directory(at, server, how, compression, writer, cluster.tablespaces, cluster.size)
+    else:
+        start = stream(at, server, how, compression, writer)
+    ended = datetime.fromisoformat(str(server.maintenance().scalar("SELECT clock_timestamp()")))
+    base = Base(cluster.system_identifier, start, args.wal == "include", cluster.size, cluster.tablespaces)
+    if not base.own_wal:
+        _wait_for_wal(at, args, base, server)
+    return Contents(restored_point=ended, consistent=True, contents=base.to_plain(), versions=known)
+
+
+def _wait_for_wal(at: Acting, args: PgBasebackupArgs, base: Base, server: Postgres) -> None:
+    """Until all WAL from the backup's start to its end is in the repository; it is no backup before."""
+    archive = WalArchive(at.repositories.get(args.repository), args.service, base.system_identifier)
+    until = monotonic() + seconds(args.wal_timeout)
+    while missing := _missing(archive, base.start):
+        if args.spool is not None and (waiting := look(at.host, args.spool)).waiting:
+            ship(at.host, waiting, archive.repository, args.service, choose(at.host, args.compression))
+            continue
+        if monotonic() > until:
+            raise TaskFailed(
+                f"WAL segment {missing[0]}, which the backup needs, is not in the repository after {args.wal_timeout}",
+                where=archive.describe(),
+                why="without it the backup cannot be restored, so there is none",
+                hint="give `spool` to ship from, or schedule pg_wal_ship; pg_wal_archive with state: check says more",
+            )
+        at.sleep(_PAUSE)
+
+
+def _missing(archive: WalArchive, start: Start) -> list[str]:
+    there = archive.files([start.timeline])
+    wanted, last = start.segment, Segment.holding(Lsn(start.stop.position - 1), start.timeline, start.segment_size)
+    missing = []
+    while wanted.number <= last.number:
+        if wanted.name not in there:
+            missing.append(wanted.name)
+        wanted = wanted.next()
+    return missing
+
+
+def _no_backup(failed: CommandFailed, server: Postgres) -> TaskFailed:
+    said = failed.result.stderr
+    hint = "what was stored of it is removed; earlier backups are untouched"
+    if "no pg_hba.conf entry for replication" in said or "must be superuser or replication role" in said:
+        hint = "the role needs REPLICATION and a line `… replication …` in pg_hba.conf; " + hint
+    return TaskFailed(
+        f"pg_basebackup failed, so there is no backup: {client_reason(said)}",
+        where=server.where,
+        why=f"the members of the pipe ended with {', '.join(map(str, failed.result.statuses))}",
+        hint=hint,
+        data={"rc": failed.result.exit_code, "stderr": said},
+    )

@@ -1,0 +1,159 @@
+"""A base backup on its way: pg_basebackup's stream into the repository, and what it said of itself."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from time import monotonic
+from typing import Final
+
+from runner.backup.compression import Compression
+from runner.backup.wal.names import Lsn
+from runner.backup.wal.reach import Start
+from runner.backup.watching import Moved
+from runner.backup.writer import BackupWriter
+from runner.errors import TaskFailed
+from runner.frozen import frozen
+from runner.hosts.contract import Command, Host, Pipeline, Reader, Script, command
+from runner.modules.contract import Acting
+from runner.modules.postgres import space
+from runner.modules.postgres.physical.base import BASE_ROLE, MANIFEST_ROLE, Tablespace
+from runner.modules.postgres.session import Postgres
+
+# The server's own list of files comes last in the stream. It is kept beside the bytes as they pass: it alone says
+# where in the WAL the backup begins and ends, and an incremental backup needs it.
+_KEEP_MANIFEST: Final = """
+umask 077
+mkfifo -- "$1/passing" || exit
+{ tar -x -O -f - backup_manifest; status=$?; cat >/dev/null; exit "$status"; } <"$1/passing" >"$1/backup_manifest" &
+tee -- "$1/passing" || exit
+wait "$!"
+"""
+_END: Final = Script('exec tail -c 65536 -- "$1"')
+_RANGE: Final = re.compile(
+    r'"Timeline":\s*(\d+),\s*"Start-LSN":\s*"([0-9A-F/]+)",\s*"End-LSN":\s*"([0-9A-F/]+)"', re.IGNORECASE
+)
+_PROGRESS: Final = (
+    "SELECT coalesce(sum(backup_streamed), 0)::bigint AS done, sum(backup_total)::bigint AS total"
+    " FROM pg_stat_progress_basebackup"
+)
+# Seconds between two questions about progress.
+_INTERVAL: Final = 2.0
+
+
+@frozen
+class Taking:
+    """How a base backup is taken; `own_wal` puts the WAL it needs into it, `label` marks it in the server's files."""
+
+    label: str
+    own_wal: bool
+    segment_size: int
+    max_rate: str | None
+
+
+def stream(at: Acting, server: Postgres, how: Taking, compression: Compression, writer: BackupWriter) -> Start:
+    """One tar straight from the server into the repository: for clusters without other tablespaces."""
+    with at.host.private_directory() as directory:
+        writer.store(
+            at.host,
+            Pipeline((_call(server, how, "-D", "-"), Script(_KEEP_MANIFEST, (directory,)), *compression.members)),
+            f"base.tar{compression.suffix}",
+            role=BASE_ROLE,
+            format="tar",
+            compression=compression.name,
+            stdin=server.password_line,
+            progress=_progress(at, server),
+        )
+        _store_file(at, writer, compression, f"{directory}/{MANIFEST_ROLE}", MANIFEST_ROLE)
+        return _positions(at.host, f"{directory}/{MANIFEST_ROLE}", how)
+
+
+def by_directory(
+    at: Acting,
+    server: Postgres,
+    how: Taking,
+    compression: Compression,
+    writer: BackupWriter,
+    tablespaces: tuple[Tablespace, ...],
+    size: int,
+) -> Start:
+    """Tars on the host's disk first, then into the repository: pg_basebackup streams one tablespace only."""
+    if server.programs.in_container:
+        raise TaskFailed(
+            "a cluster with tablespaces in a container cannot be backed up this way",
+            where=server.where,
+            why="pg_basebackup writes them to files, which would be inside the container",
+            hint="give server.host and port and run the task where PostgreSQL's programs are installed on the host",
+        )
+    with _room(at.host, size + sum(one.size for one in tablespaces)) as directory:
+        call = _call(server, how, "-D", f"{directory}/backup")
+        at.host.run(call, stdin=server.password_line)
+        for role, name in ((BASE_ROLE, "base"), *((one.role, str(one.oid)) for one in tablespaces)):
+            path = f"{directory}/backup/{name}.tar"
+            _store_file(at, writer, compression, path, role)
+            at.host.run(command("rm", "-f", "--", path))
+        _store_file(at, writer, compression, f"{directory}/backup/{MANIFEST_ROLE}", MANIFEST_ROLE)
+        return _positions(at.host, f"{directory}/backup/{MANIFEST_ROLE}", how)
+
+
+def _store_file(at: Acting, writer: BackupWriter, compression: Compression, path: str, role: str) -> None:
+    name = posixpath.basename(path)
+    writer.store(
+        at.host,
+        Pipeline((Script('exec cat <"$1"', (path,)), *compression.members)),
+        f"{name}{compression.suffix}",
+        role=role,
+        format="tar" if name.endswith(".tar") else "json",
+        compression=compression.name,
+        progress=partial(at.progress, f"storing {name}"),
+    )
+
+
+@contextmanager
+def _room(host: Host, size: int) -> Iterator[str]:
+    with host.private_directory() as directory:
+        space.check(
+            host.query, lambda path: command("df", "-P", "-k", "--", path), [space.Need(directory, size)], host.name
+        )
+        yield directory
+
+
+def _call(server: Postgres, how: Taking, *where: str) -> Command:
+    wal = "fetch" if how.own_wal else "none"
+    rate = ("--max-rate", how.max_rate) if how.max_rate else ()
+    options = ("-F", "tar", "-X", wal, "-c", "fast", "-l", how.label, *rate)
+    return server.client("pg_basebackup", "", *where, *options)
+
+
+def _positions(reader: Reader, manifest: str, how: Taking) -> Start:
+    """From the end of the server's manifest; one range for each timeline the backup passed through."""
+    said = reader.query(Script(_END.text, (manifest,))).stdout
+    ranges = [(Lsn.of(one[2]), int(one[1]), Lsn.of(one[3])) for one in _RANGE.finditer(said)]
+    if not ranges:
+        raise TaskFailed(
+            "the backup does not say where in the WAL it begins and ends",
+            where=f"{reader.name}:{manifest}",
+            hint="is the server older than PostgreSQL 13, or a manifest not made (backup_manifest)?",
+        )
+    start, timeline, _ = min(ranges)
+    return Start(timeline, start, max(stop for _, _, stop in ranges), how.segment_size)
+
+
+def _progress(at: Acting, server: Postgres) -> Moved:
+    """By what the server has sent, of what it will send; it knows no total while it makes its checkpoint."""
+    asked = 0.0
+    database = server.maintenance()
+
+    def moved(done: int, total: int | None) -> None:
+        nonlocal asked
+        if monotonic() - asked < _INTERVAL:
+            return
+        asked = monotonic()
+        found: Mapping[str, object] = database.rows(_PROGRESS)[0]
+        known = None if found["total"] is None else int(str(found["total"]))
+        at.progress("base backup", int(str(found["done"])), known)
+
+    return moved

@@ -1,0 +1,115 @@
+"""Whole clusters into a repository, on real servers: complete with their WAL, or no backup at all."""
+
+from __future__ import annotations
+
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.backup.catalogue import ids
+from runner.errors import TaskFailed
+from runner.hosts.local import open_local
+from tests.modules.pg_bed import PgBench
+from tests.modules.wal_bed import WalBench, wal_bench
+from tests.support.postgres import PostgresServer, programs_of, service_user
+from tests.support.workplace import Workplace
+
+
+@pytest.fixture(params=[15, 16, 18])
+def wal(
+    request: pytest.FixtureRequest, own_postgres: Callable[..., PostgresServer], workplace: Workplace, tmp_path: Path
+) -> Iterator[WalBench]:
+    host = open_local()
+    server = own_postgres({"archive_mode": "on"}, programs_of(request.param))
+    found = wal_bench(PgBench(host, server, tmp_path), server, workplace)
+    found.archive()
+    yield found
+    host.close()
+
+
+def unpacked(wal: WalBench, result: dict[str, Any], into: Path) -> Path:
+    """The data directory of a backup, as tar and zstd alone bring it back."""
+    into.mkdir()
+    data = subprocess.run(["zstd", "-d", "-c", wal.bench.stored("base", result)], capture_output=True, check=True)
+    (into.parent / "base.tar").write_bytes(data.stdout)
+    with tarfile.open(into.parent / "base.tar") as archive:
+        archive.extractall(into, filter="fully_trusted")
+    return into
+
+
+def test_a_cluster_is_backed_up_with_the_wal_it_needs(wal: WalBench, tmp_path: Path) -> None:
+    result = wal.base()
+    contents = result["backup"]["contents"]
+    assert contents["system_identifier"] == wal.spool.joinpath(".system_identifier").read_text().strip()
+    assert contents["timeline"] == 1 and not contents["own_wal"]
+    stored = {path.name[:24] for path in wal.stored()}
+    assert {
+        wal.sql(f"SELECT pg_walfile_name('{contents[name]}')")[0][0] for name in ("start_lsn", "stop_lsn")
+    } <= stored
+    found = unpacked(wal, result, tmp_path / "unpacked")
+    verify = [str(wal.server.programs / "pg_verifybackup"), "-n", str(found)]
+    assert subprocess.run(verify, capture_output=True, check=False).returncode == 0
+
+
+def test_there_is_no_backup_until_its_wal_is_in_the_repository(wal: WalBench) -> None:
+    with pytest.raises(TaskFailed, match="which the backup needs, is not in the repository after 1"):
+        wal.base(spool=None, wal_timeout=1)
+    assert ids(wal.bench.at.repositories.get("main"), "app") == []
+    assert not [path for path in wal.bench.files() if "base" in path.name]
+
+
+def test_a_backup_may_bring_its_own_wal(wal: WalBench, tmp_path: Path) -> None:
+    result = wal.base(wal="include", spool=None)
+    found = unpacked(wal, result, tmp_path / "unpacked")
+    start = result["backup"]["contents"]["start_lsn"]
+    assert (found / "pg_wal" / wal.sql(f"SELECT pg_walfile_name('{start}')")[0][0]).exists()
+
+
+def test_tablespaces_are_in_the_backup(wal: WalBench, workplace: Workplace) -> None:
+    place = workplace.directory("space", owner=service_user())
+    wal.sql(f"CREATE TABLESPACE far LOCATION '{place}'")
+    wal.sql("CREATE TABLE there TABLESPACE far AS SELECT generate_series(1, 1000) AS n")
+    result = wal.base()
+    (space,) = result["backup"]["contents"]["tablespaces"]
+    assert (space["name"], space["path"]) == ("far", str(place))
+    roles = [one["role"] for one in result["backup"]["objects"]]
+    assert roles == ["base", f"tablespace {space['oid']}", "backup_manifest"]
+
+
+@pytest.fixture
+def quiet(own_postgres: Callable[..., PostgresServer], workplace: Workplace, tmp_path: Path) -> Iterator[WalBench]:
+    host = open_local()
+    server = own_postgres()
+    yield wal_bench(PgBench(host, server, tmp_path), server, workplace)
+    host.close()
+
+
+def test_a_server_that_does_not_archive_is_refused_with_the_way_out(quiet: WalBench) -> None:
+    with pytest.raises(TaskFailed, match="does not archive its WAL") as met:
+        quiet.base(spool=None)
+    assert "wal: include" in met.value.hint
+
+
+def test_a_role_that_may_not_replicate_is_told_what_it_needs(quiet: WalBench) -> None:
+    role = quiet.server.create_role()
+    with pytest.raises(TaskFailed, match="there is no backup") as met:
+        quiet.base(wal="include", spool=None, server=quiet.server.server(role, socket=True))
+    assert "REPLICATION" in met.value.hint
+    assert role.password not in str(met.value) + str(met.value.data)
+
+
+def test_a_server_that_dies_meanwhile_leaves_no_backup(quiet: WalBench) -> None:
+    quiet.sql("CREATE TABLE large AS SELECT repeat('x', 1000) AS x, g FROM generate_series(1, 60000) g")
+
+    def crash(label: str, done: int, total: int | None, unit: str = "bytes") -> None:
+        quiet.server.crash()
+
+    quiet.bench.at.progress = crash  # type: ignore[method-assign]
+    with pytest.raises(TaskFailed):
+        quiet.base(wal="include", spool=None, max_rate="4M")
+    assert ids(quiet.bench.at.repositories.get("main"), "app") == []
+    assert quiet.bench.files() == []
