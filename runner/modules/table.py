@@ -59,6 +59,7 @@ _PLACES: Final[Mapping[str, str]] = {
     "s3_object": "cloud.s3_object:S3Object",
     "pg_basebackup": "postgres.pg_basebackup:PgBasebackup",
     "pg_dump": "postgres.pg_dump:PgDump",
+    "pg_pitr": "postgres.pg_pitr:PgPitr",
     "pg_query": "postgres.pg_query:PgQuery",
     "pg_restore": "postgres.pg_restore:PgRestore",
     "pg_wal_archive": "postgres.pg_wal_archive:PgWalArchive",

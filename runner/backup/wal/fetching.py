@@ -8,18 +8,21 @@ from typing import BinaryIO, Final
 from runner.backup.compression import undo
 from runner.backup.wal.archive import Archived, WalArchive
 from runner.errors import SentraPlayError, TaskFailed, VerificationFailed
-from runner.hosts.contract import Command, CommandFailed, Host, Pipeline, Script, command
+from runner.hosts.contract import Command, CommandFailed, Host, Pipeline, Reader, Script, command
 from runner.repositories.contract import Repository
 from runner.repositories.receiving import fill
 from runner.repositories.streams import buffered
 
 _HEAD: Final = 64 * 1024
 _WRITE: Final = 'umask 077; exec tee -- "$1"'
-_COMMIT: Final = Script('mv -f -- "$1" "$2"')
+_COMMIT: Final = Script('[ -z "$3" ] || chown -- "$3" "$1" || exit; exec mv -f -- "$1" "$2"')
 
 
-def fetch(archive: WalArchive, one: Archived, host: Host, path: str) -> None:
-    """Bring a file to `path` on the host; it appears whole. VerificationFailed if it is not what was archived."""
+def fetch(archive: WalArchive, one: Archived, host: Host, path: str, owner: str | None = None) -> None:
+    """Bring a file to `path` on the host, given to `owner` (`uid:gid`) if one is named; it appears whole.
+
+    VerificationFailed if it is not what was archived.
+    """
     temporary = f"{path}.partial"
     members: tuple[Command | Script, ...] = (
         *undo(host, one.compression),
@@ -33,7 +36,7 @@ def fetch(archive: WalArchive, one: Archived, host: Host, path: str) -> None:
             stream.finish()
         if said[:64].decode() != one.sha256:
             raise _damaged(archive, one, "its sha256 is another")
-        host.run(Script(_COMMIT.text, (temporary, path)))
+        host.run(Script(_COMMIT.text, (temporary, path, owner or "")))
     except CommandFailed as failed:
         if "No space left" in failed.result.stderr:
             raise
@@ -43,12 +46,12 @@ def fetch(archive: WalArchive, one: Archived, host: Host, path: str) -> None:
             host.run(command("rm", "-f", "--", temporary))
 
 
-def read(archive: WalArchive, one: Archived, host: Host) -> str:
+def read(archive: WalArchive, one: Archived, reader: Reader) -> str:
     """The text of a small file (a timeline's history), decompressed on the host."""
     with archive.repository.get(one.key) as stored:
         data = _plain(archive.repository, one, stored).read()
-    members = (*undo(host, one.compression), command("cat"))
-    return host.query(Pipeline(members), stdin=data).stdout
+    members = (*undo(reader, one.compression), command("cat"))
+    return reader.query(Pipeline(members), stdin=data).stdout
 
 
 def _plain(repository: Repository, one: Archived, stored: BinaryIO) -> BinaryIO:

@@ -58,9 +58,12 @@ class Cluster(Protocol):
     def restart(self) -> None: ...
 
 
-def native(at: Acting, programs: Programs, directory: str, unit: str | None) -> Cluster:
-    """One on the task's host; `unit` is the service that manages it. Refused where one must and none is named."""
-    return _Managed(at, programs, directory, unit) if unit else _Bare(at, programs, directory)
+def native(at: Acting, programs: Programs, directory: str, unit: str | None, run_as: str = "postgres") -> Cluster:
+    """One on the task's host; `unit` is the service that manages it, `run_as` owns what is not there yet.
+
+    Refused when it is to be stopped or started where a service must and none is named.
+    """
+    return _Managed(at, programs, directory, run_as, unit) if unit else _Bare(at, programs, directory, run_as)
 
 
 def in_compose(at: Acting, compose: Compose, data_directory: str) -> Cluster:
@@ -96,16 +99,22 @@ def as_owner(host: Host, owner: Owner) -> Host:
 
 
 class _Native:
-    def __init__(self, at: Acting, programs: Programs, directory: str) -> None:
+    def __init__(self, at: Acting, programs: Programs, directory: str, run_as: str) -> None:
         self._at = at
         self._programs = programs
+        self._run_as = run_as
         self.directory = directory
 
     @property
     def owner(self) -> Owner:
-        return owner_of(self._at.host, self.directory)
+        if self._at.host.stat(self.directory) is not None:
+            return owner_of(self._at.host, self.directory)
+        ids = self._at.host.query(Script('echo "$(id -u "$1"):$(id -g "$1")"', (self._run_as,)))
+        return Owner(ids.stdout.strip(), self._run_as)
 
     def running(self) -> bool:
+        if self._at.host.stat(self.directory) is None:
+            return False
         status = self._programs.command("pg_ctl", "status", "-D", self.directory)
         return as_owner(self._at.host, self.owner).query(status, check=False).ok
 
@@ -113,8 +122,8 @@ class _Native:
 class _Managed(_Native):
     """By its service."""
 
-    def __init__(self, at: Acting, programs: Programs, directory: str, unit: str) -> None:
-        super().__init__(at, programs, directory)
+    def __init__(self, at: Acting, programs: Programs, directory: str, run_as: str, unit: str) -> None:
+        super().__init__(at, programs, directory, run_as)
         self._unit = unit
 
     def stop(self) -> None:

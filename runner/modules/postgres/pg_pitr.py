@@ -1,0 +1,230 @@
+"""pg_pitr: a whole cluster back to any point in time: recovered beside the live one, proved, and swapped in.
+
+What a run that dies leaves, and what the same run does about it when it goes on: a side cluster is thrown
+away and recovered again; an exchange of directories is finished; after it only the server is started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import field
+from typing import Any, ClassVar, Literal
+
+from runner.backup.catalogue import LATEST
+from runner.backup.wal.archive import Archived, WalArchive
+from runner.backup.wal.fetching import read
+from runner.errors import TaskFailed, UsageError
+from runner.frozen import frozen
+from runner.hosts.contract import Script
+from runner.modules.arguments import Duration
+from runner.modules.contract import Acting, Change, Outcome, Reading
+from runner.modules.postgres import assertions
+from runner.modules.postgres.database import CannotConnect
+from runner.modules.postgres.physical import fitness, replay, side
+from runner.modules.postgres.physical.choosing import Choice, choose
+from runner.modules.postgres.physical.cluster import Cluster, data_directory, in_compose, native
+from runner.modules.postgres.physical.exchange import Exchange, Verdict
+from runner.modules.postgres.physical.feeding import Feeding
+from runner.modules.postgres.physical.salvage import salvage
+from runner.modules.postgres.physical.side import Side
+from runner.modules.postgres.physical.target import Target, target_of
+from runner.modules.postgres.physical.unpacking import unpack
+from runner.modules.postgres.programs import Version, find_programs, with_server
+from runner.modules.postgres.server import Server
+from runner.modules.postgres.session import Postgres
+from runner.repositories.contract import Repository
+from runner.units import seconds
+
+_IN_IMAGE = "/var/lib/postgresql/data"
+
+
+@frozen
+class PgPitrArgs:
+    service: str | None = None
+    repository: str | None = None
+    backup: str = LATEST
+    state: Literal["restored", "rolled_back"] = "restored"
+    target: Literal["latest", "immediate"] = "latest"
+    target_time: str | None = None
+    target_lsn: str | None = None
+    target_xid: str | None = None
+    target_name: str | None = None
+    inclusive: bool = True
+    timeline: int | None = None
+    data_directory: str | None = None
+    server: Server = field(default_factory=Server)
+    unit: str | None = None
+    run_as: str = "postgres"
+    spool: str | None = None
+    database: str = "postgres"
+    assertions: tuple[Mapping[str, object], ...] = ()
+    other_libc: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
+    keep_previous: Duration = "7d"
+
+    @property
+    def wanted(self) -> Target:
+        """TaskFailed if it cannot be understood."""
+        given = {
+            "time": self.target_time,
+            "lsn": self.target_lsn,
+            "xid": self.target_xid,
+            "name": self.target_name,
+        }
+        return target_of(given, self.target, self.inclusive, self.timeline)
+
+
+class PgPitr:
+    name: ClassVar = "pg_pitr"
+    Args = PgPitrArgs
+
+    def preview(self, at: Reading, args: PgPitrArgs) -> Change:
+        if args.state == "rolled_back":
+            return Change(None, "would bring back what the last recovery replaced")
+        target = args.wanted
+        choice = _choose(at, args, target)
+        data = {"backup_id": choice.manifest.id, "target": target.describe(), "segments": len(choice.reach.segments)}
+        return Change(
+            True,
+            f"would recover backup {choice.manifest.id} to {target.describe()}"
+            f" through {len(choice.reach.segments)} WAL segments and swap it in",
+            data=data,
+        )
+
+    def apply(self, at: Acting, args: PgPitrArgs) -> Outcome:
+        cluster = _cluster(at, args)
+        exchange = Exchange(at, cluster, seconds(args.keep_previous))
+        exchange.settle()
+        if args.state == "rolled_back":
+            return _rolled_back(at, args, cluster, exchange)
+        if exchange.done:
+            cluster.start()
+            return Outcome(False, {"kept": exchange.kept()})
+        return _recovered(at, args, cluster, exchange)
+
+
+def _recovered(at: Acting, args: PgPitrArgs, cluster: Cluster, exchange: Exchange) -> Outcome:
+    target = args.wanted
+    repository, service = _source(at, args)
+    saved = salvage(at, cluster, repository, service, args.spool)
+    choice = _choose(at, args, target)
+    exchange.make_room()
+    try:
+        with _side(at, args, cluster, exchange, choice) as aside:
+            fitness.check(aside, choice.manifest, args.other_libc)
+            unpack(at, repository, choice.manifest, choice.base, aside)
+            data, verdict = _replayed(at, args, aside, target, choice)
+    except BaseException:
+        exchange.clear()
+        raise
+    exchange.swap(choice.manifest.id, verdict)
+    at.warn("the cluster is on a new timeline", "make a base backup of it now (pg_basebackup)")
+    told = {"backup_id": choice.manifest.id, "target": target.describe(), "salvaged": list(saved)}
+    return Outcome(True, {**told, **data, "kept": exchange.kept()})
+
+
+def _replayed(
+    at: Acting, args: PgPitrArgs, aside: Side, target: Target, choice: Choice
+) -> tuple[Mapping[str, Any], Verdict]:
+    """The log replayed to the target, the cluster made a primary, the assertions held, cleanly stopped."""
+    feeding = Feeding(choice.archive, choice.reach, aside.files, aside.feed, aside.chown)
+    feeding.prepare()
+    signal = f"{aside.data}/{replay.signal_file(target)}"
+    aside.files.run(Script(': >"$1" && { [ -z "$2" ] || chown -- "$2" "$1"; }', (signal, aside.chown or "")))
+    given = {**args.settings, **replay.settings(target, choice, feeding)}
+    with feeding.going_on(), side.running(aside, given):
+        reached = replay.until_target(at, aside, target, choice, feeding)
+        promoted = replay.promote(at, aside, target)
+        # Not while it is paused: what was under way at the target still holds its locks then (a DROP TABLE, for one).
+        held = assertions.check(aside.server.database(args.database), args.assertions)
+        side.stop(aside, "fast")
+    data = {
+        "reached_lsn": reached.lsn,
+        "last_commit": reached.last_commit,
+        "segments": len(feeding.taken),
+        "timeline": promoted.timeline,
+        "assertions": held,
+    }
+    return data, Verdict(lambda: _is_that(at, args, promoted))
+
+
+def _is_that(at: Acting, args: PgPitrArgs, promoted: replay.Promoted) -> bool:
+    """Whether the live server is the recovered cluster; False while it does not answer."""
+    try:
+        row = (
+            Postgres(at.host, args.server, at.host)
+            .maintenance()
+            .rows(
+                "SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system,"
+                " (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline, pg_is_in_recovery() AS recovering"
+            )[0]
+        )
+    except CannotConnect:
+        return False
+    found = (str(row["system"]), int(str(row["timeline"])))
+    return found == (promoted.system_identifier, promoted.timeline) and not row["recovering"]
+
+
+def _rolled_back(at: Acting, args: PgPitrArgs, cluster: Cluster, exchange: Exchange) -> Outcome:
+    if exchange.done:
+        cluster.start()
+        return Outcome(False, {"kept": exchange.kept()})
+    exchange.roll_back(Verdict(lambda: _answers(at, args)))
+    return Outcome(True, {"kept": exchange.kept()})
+
+
+def _answers(at: Acting, args: PgPitrArgs) -> bool:
+    try:
+        return Postgres(at.host, args.server, at.host).maintenance().scalar("SELECT true") is True
+    except CannotConnect:
+        return False
+
+
+def _source(at: Reading, args: PgPitrArgs) -> tuple[Repository, str]:
+    if args.repository is None or args.service is None:
+        raise UsageError("pg_pitr needs `repository` and `service`", hint="only state: rolled_back goes without")
+    return at.repositories.get(args.repository), args.service
+
+
+def _cluster(at: Acting, args: PgPitrArgs) -> Cluster:
+    if args.server.compose is not None:
+        return in_compose(at, args.server.compose, args.data_directory or _IN_IMAGE)
+    directory = args.data_directory or _asked(at, args)
+    programs = with_server(at.host, find_programs(at.host, args.server))
+    if not programs:
+        raise TaskFailed("there are no PostgreSQL server programs", where=at.host.name, hint="install postgresql there")
+    return native(at, programs[-1], directory, args.unit, args.run_as)
+
+
+def _asked(at: Acting, args: PgPitrArgs) -> str:
+    try:
+        return data_directory(Postgres(at.host, args.server, at.host))
+    except CannotConnect as error:
+        raise TaskFailed(
+            "it is not known where the cluster's files belong: the server does not answer",
+            where=error.where,
+            why=error.message,
+            hint="give data_directory (Debian: /var/lib/postgresql/15/main)",
+        ) from error
+
+
+def _side(
+    at: Acting, args: PgPitrArgs, cluster: Cluster, exchange: Exchange, choice: Choice
+) -> AbstractContextManager[Side]:
+    version = Version.of_text(str(choice.manifest.versions.get("postgresql", "")))
+    if version is None:
+        raise TaskFailed(f"backup {choice.manifest.id} does not say which PostgreSQL it is of")
+    if args.server.compose is not None:
+        return side.in_own_container(at, cluster, exchange.place, args.server, version.major)
+    return side.native(at, cluster, exchange.place, args.server, version.major)
+
+
+def _choose(at: Reading, args: PgPitrArgs, target: Target) -> Choice:
+    """From the repository alone: whether the target can be reached is known before anything is touched."""
+    repository, service = _source(at, args)
+
+    def text(one: Archived) -> str:
+        return read(WalArchive(repository, service, ""), one, at.host)
+
+    return choose(repository, service, args.backup, target, text)

@@ -1,0 +1,123 @@
+"""The base backup a recovery starts from, and the proof that its target can be reached, from the repository alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from runner.backup.catalogue import LATEST, check_presence, find, ids, read
+from runner.backup.manifest import Manifest
+from runner.backup.wal.archive import Archived, WalArchive
+from runner.backup.wal.reach import Reach, reach
+from runner.errors import ObjectNotFound, SentraPlayError, VerificationFailed
+from runner.frozen import frozen
+from runner.modules.postgres.physical.base import KIND, Base, base_of
+from runner.modules.postgres.physical.target import Target
+from runner.repositories.contract import Repository
+
+Text = Callable[[Archived], str]
+"""Reads a small file of the archive."""
+
+# How far the clocks of a store and of a server may be apart: what is refused by them must be refused for sure.
+_CLOCKS: Final = timedelta(minutes=1)
+_NO_GAP: Final = "every segment from the backup to the target must be there"
+
+
+@frozen
+class Choice:
+    """A backup, and the WAL that leads from it to the target."""
+
+    manifest: Manifest
+    base: Base
+    archive: WalArchive
+    reach: Reach
+
+
+def choose(repository: Repository, service: str, backup: str, target: Target, text: Text) -> Choice:
+    """The newest backup from which the target can be reached, or the one that is named.
+
+    VerificationFailed if from none it can, for the reason that holds for the newest that ends before the target.
+    """
+    reasons: list[SentraPlayError] = []
+    for manifest in _candidates(repository, service, backup):
+        try:
+            choice = _reaching(repository, manifest, target, text)
+            check_presence(repository, manifest)
+            return choice
+        except (VerificationFailed, ObjectNotFound) as error:
+            reasons.append(error)
+    if not reasons:
+        raise ObjectNotFound(
+            f"there is no base backup of {service}",
+            where=repository.describe(),
+            why="recovery to a point in time starts from one; a dump cannot be the start",
+            hint="make one with pg_basebackup",
+        )
+    # Backups made after the target say nothing about what is wrong with those made before it.
+    raise next((one for one in reasons if not isinstance(one, _TooLate)), reasons[-1])
+
+
+def _candidates(repository: Repository, service: str, backup: str) -> Sequence[Manifest]:
+    if backup != LATEST:
+        return [find(repository, service, backup, KIND)]
+    return [read(repository, service, one) for one in reversed(ids(repository, service, KIND))]
+
+
+class _TooLate(VerificationFailed):
+    """The backup ends after the target."""
+
+
+def _reaching(repository: Repository, manifest: Manifest, target: Target, text: Text) -> Choice:
+    base = base_of(manifest)
+    archive = WalArchive(repository, manifest.service, base.system_identifier)
+    _check_order(manifest, base, target)
+    found = reach(archive, base.start, target.timeline, text)
+    where = archive.describe()
+    if not base.own_wal and found.end < base.start.stop:
+        raise VerificationFailed(
+            f"the WAL that backup {manifest.id} itself needs is not whole",
+            where=where,
+            why=f"it ends at {found.end}, the backup at {base.start.stop}; {_NO_GAP}",
+            hint="take another base backup, or ship what still waits on the server (pg_wal_ship)",
+        )
+    _check_end(found, target, where)
+    return Choice(manifest, base, archive, found)
+
+
+def _check_order(manifest: Manifest, base: Base, target: Target) -> None:
+    """A target before the backup's end would be passed over silently."""
+    late_time = target.moment is not None and target.moment < manifest.restored_point
+    late_lsn = target.lsn is not None and target.lsn < base.start.stop
+    if late_time or late_lsn:
+        raise _TooLate(
+            f"backup {manifest.id} ends after the target, {target.describe()}",
+            why=f"it is consistent only from {manifest.restored_point.isoformat()}, {base.start.stop}",
+            hint="the target must lie after the end of a base backup: choose a later one, or keep backups longer",
+        )
+
+
+def _check_end(found: Reach, target: Target, where: str) -> None:
+    if target.kind == "latest" and found.missing:
+        raise VerificationFailed(
+            f"WAL segment {found.missing} is missing, and later ones are there",
+            where=where,
+            why=f"recovery would end at {found.end}, before the latest; {_NO_GAP}",
+            hint="give a target before it if that is enough, or bring the segment from a copy of the repository",
+        )
+    if target.lsn is not None and target.lsn >= found.end:
+        raise _beyond(found, target, where)
+    newest = max((one.modified for one in found.segments), default=None)
+    if target.moment is not None and (newest is None or newest + _CLOCKS < target.moment):
+        raise _beyond(found, target, where, newest)
+
+
+def _beyond(found: Reach, target: Target, where: str, newest: datetime | None = None) -> VerificationFailed:
+    at = f", stored {newest.isoformat(timespec='seconds')}" if newest else ""
+    gap = f"; segment {found.missing} is missing, later ones are there" if found.missing else ""
+    return VerificationFailed(
+        f"the WAL in the repository does not reach {target.describe()}",
+        where=where,
+        why=f"without a gap it ends at {found.end} on timeline {found.timeline}{at}{gap}",
+        hint="ship what still waits on the server (pg_wal_ship), or give an earlier target",
+    )

@@ -1,0 +1,143 @@
+"""Recovery on the side: WAL is replayed up to the target, the result looked at, and made a primary of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import Final
+
+from runner.backup.wal.names import Lsn
+from runner.errors import TaskFailed, VerificationFailed
+from runner.frozen import frozen
+from runner.modules.contract import Acting
+from runner.modules.postgres.database import AUTOCOMMIT, CannotConnect
+from runner.modules.postgres.physical.choosing import Choice
+from runner.modules.postgres.physical.feeding import Feeding
+from runner.modules.postgres.physical.side import Side, fatal, is_up, log
+from runner.modules.postgres.physical.target import Target
+
+_PAUSE: Final = 0.2
+# A standby that has nothing more to replay and has asked in vain for so many seconds is at the end of the log.
+_STILL: Final = 3.0
+_STATE: Final = """
+SELECT pg_is_in_recovery() AS recovering, pg_last_wal_replay_lsn()::text AS lsn,
+       pg_last_xact_replay_timestamp()::text AS at,
+       CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() ELSE false END AS paused
+"""
+_PROMOTE: Final = "SELECT pg_promote(true, 600)"
+_RESUME: Final = "SELECT pg_wal_replay_resume()"
+_END: Final = """
+SELECT timeline_id AS timeline, (SELECT system_identifier::text FROM pg_control_system()) AS system
+FROM pg_control_checkpoint()
+"""
+
+
+@frozen
+class Reached:
+    """Where recovery stopped: the last position replayed, and when the last transaction in it was committed (as
+    PostgreSQL writes it; "" if there was none)."""
+
+    lsn: str
+    last_commit: str
+
+
+@frozen
+class Promoted:
+    """What came of it."""
+
+    timeline: int
+    system_identifier: str
+
+
+def settings(target: Target, choice: Choice, feeding: Feeding) -> Mapping[str, str]:
+    """What a server needs to recover to the target and stop there."""
+    return {
+        **target.settings(),
+        "recovery_target_timeline": str(choice.reach.timeline),
+        "restore_command": feeding.restore_command,
+    }
+
+
+def signal_file(target: Target) -> str:
+    """The file that makes a server recover. Without a target it must not end recovery by itself."""
+    return "standby.signal" if target.kind == "latest" else "recovery.signal"
+
+
+def until_target(at: Acting, side: Side, target: Target, choice: Choice, feeding: Feeding) -> Reached:
+    """Wait until the target is reached; VerificationFailed if the log ends before it or cannot be replayed."""
+    ended = _at_end(feeding) if target.kind == "latest" else None
+    begun = False
+    while True:
+        if feeding.error is not None:
+            raise feeding.error
+        try:
+            state = side.server.maintenance().rows(_STATE)[0]
+        except CannotConnect:
+            if begun and not is_up(side):
+                raise _stopped(side, target, choice) from None
+        else:
+            at.progress("replaying WAL", *_progress(choice, state))
+            if ended(state) if ended else state["paused"]:
+                return Reached(str(state["lsn"]), str(state["at"] or ""))
+            if not state["recovering"]:
+                raise _promoted_early(side, target)
+        begun = begun or is_up(side) or fatal(log(side)) != ""
+        at.sleep(_PAUSE)
+
+
+def promote(at: Acting, side: Side, target: Target) -> Promoted:
+    """End recovery: the cluster begins a timeline of its own, written down for good."""
+    database = side.server.maintenance()
+    database.run([_PROMOTE if target.kind == "latest" else _RESUME], AUTOCOMMIT)
+    while database.scalar("SELECT pg_is_in_recovery()"):
+        at.sleep(_PAUSE)
+    database.run(["CHECKPOINT"], AUTOCOMMIT)
+    row = database.rows(_END)[0]
+    return Promoted(int(str(row["timeline"])), str(row["system"]))
+
+
+def _at_end(feeding: Feeding) -> Callable[[Mapping[str, object]], bool]:
+    """Says whether a standby has replayed everything: it asks for what is not there, and gets no further."""
+    seen: list[object] = [None, monotonic()]
+
+    def ended(state: Mapping[str, object]) -> bool:
+        if state["lsn"] != seen[0] or not feeding.asked:
+            seen[:] = [state["lsn"], monotonic()]
+            return False
+        return monotonic() - float(str(seen[1])) > _STILL
+
+    return ended
+
+
+def _progress(choice: Choice, state: Mapping[str, object]) -> tuple[int, int]:
+    start = choice.base.start.start.position
+    done = Lsn.of(str(state["lsn"])).position - start if state["lsn"] else 0
+    return max(done, 0), max(choice.reach.end.position - start, 1)
+
+
+def _stopped(side: Side, target: Target, choice: Choice) -> TaskFailed:
+    said = fatal(log(side))
+    if "recovery ended before configured recovery target was reached" in said:
+        return VerificationFailed(
+            f"the target, {target.describe()}, is not in the WAL",
+            where=choice.archive.describe(),
+            why=f"recovery came to the end of the log ({choice.reach.end}, timeline {choice.reach.timeline}) before it",
+            hint="check the target; the live cluster was not touched",
+        )
+    return VerificationFailed(
+        f"recovery stopped: {said or 'the server ended without a word'}",
+        where=side.files.name,
+        why="the backup's files were proved, so a WAL file, the programs or the machine are to blame",
+        hint="the live cluster was not touched; try another backup, target or host",
+        data={"log": log(side)},
+    )
+
+
+def _promoted_early(side: Side, target: Target) -> TaskFailed:
+    return VerificationFailed(
+        f"the server ended recovery by itself before {target.describe()}",
+        where=side.files.name,
+        why="what it holds now is not what was asked for",
+        hint="the live cluster was not touched; see the log in `data`",
+        data={"log": log(side)},
+    )

@@ -1,0 +1,44 @@
+"""WAL that a stopped server had finished and not archived any more: saved before its files are put aside."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from runner.backup.compression import choose
+from runner.backup.wal.shipping import look, ship
+from runner.hosts.contract import Host, Script
+from runner.modules.contract import Acting
+from runner.modules.postgres.physical.cluster import Cluster
+from runner.repositories.contract import Repository
+
+# By the server's own marks: the other files of the directory may be recycled ones, not written yet.
+_READY: Final = Script("""
+cd -- "$1/pg_wal/archive_status" 2>/dev/null || exit 0
+for mark in *.ready; do
+  name=${mark%.ready}
+  [ ! -f "../$name" ] || echo "$name"
+done
+""")
+_COPY: Final = Script("""
+umask 077
+from=$1 to=$2; shift 2
+for name in "$@"; do cp -- "$from/pg_wal/$name" "$to/$name" || exit; done
+""")
+
+
+def salvage(at: Acting, cluster: Cluster, repository: Repository, service: str, spool: str | None) -> tuple[str, ...]:
+    """Ship what waits in the spool, and from a stopped server what it had marked as ready; gives the names."""
+    saved = _shipped(at.host, spool, repository, service) if spool else ()
+    if at.host.stat(cluster.directory) is None or cluster.running():
+        return saved
+    ready = at.host.query(Script(_READY.text, (cluster.directory,))).stdout.split()
+    if not ready:
+        return saved
+    with at.host.private_directory() as directory:
+        at.host.run(Script(_COPY.text, (cluster.directory, directory, *ready)))
+        return (*saved, *_shipped(at.host, directory, repository, service))
+
+
+def _shipped(host: Host, directory: str, repository: Repository, service: str) -> tuple[str, ...]:
+    waiting = look(host, directory)
+    return ship(host, waiting, repository, service, choose(host, "auto")) if waiting.waiting else ()

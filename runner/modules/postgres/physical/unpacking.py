@@ -1,0 +1,111 @@
+"""A base backup onto a host: unpacked into an empty directory and compared with the server's own list of files."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+from typing import Final
+
+from runner.backup.encryption import readable
+from runner.backup.manifest import BackupObject, Manifest
+from runner.errors import TaskFailed, VerificationFailed
+from runner.hosts.contract import CommandFailed, Pipeline, Script, command
+from runner.modules.contract import Acting
+from runner.modules.postgres import space
+from runner.modules.postgres.physical.base import BASE_ROLE, MANIFEST_ROLE, Base, Tablespace
+from runner.modules.postgres.physical.side import Side
+from runner.repositories.contract import Repository
+
+_MAKE: Final = Script('umask 077; rm -rf -- "$1" && mkdir -p -- "$1"')
+_EXTRACT: Final = 'umask 077; exec tar -x -f - -C "$1" -p --no-same-owner'
+_WRITE: Final = 'umask 077; exec cat >"$1"'
+_LINK: Final = Script('ln -sfn -- "$3" "$1/pg_tblspc/$2"')
+_SYNC: Final = Script('sync -f "$1" 2>/dev/null || sync')
+
+
+def unpack(at: Acting, repository: Repository, manifest: Manifest, base: Base, side: Side) -> None:
+    """Every file of the backup in `side.data`, proved by pg_verifybackup.
+
+    Tablespaces go beside their old places, into new directories. VerificationFailed if anything is not as the
+    server sent it; TaskFailed if there is no room.
+    """
+    space.check(
+        side.files.query,
+        lambda path: command("df", "-P", "-k", "--", path),
+        [space.Need(posixpath.dirname(side.room), base.all_bytes)],
+        side.files.name,
+    )
+    _into(at, repository, manifest, manifest.object(BASE_ROLE), side, side.data)
+    if any(one.role == MANIFEST_ROLE for one in manifest.objects) and base.tablespaces:
+        _file(at, repository, manifest, manifest.object(MANIFEST_ROLE), side, f"{side.data}/backup_manifest")
+    for one in base.tablespaces:
+        where = moved(one, manifest)
+        _into(at, repository, manifest, manifest.object(one.role), side, where)
+        side.files.run(Script(_LINK.text, (side.data, str(one.oid), where)))
+    if side.chown:
+        side.files.run(command("chown", "-R", "--", side.chown, side.room))
+    verify(side, manifest, base)
+    if base.tablespaces:
+        # The server makes the links anew from this list, which named the old places.
+        lines = "".join(f"{one.oid} {moved(one, manifest)}\n" for one in base.tablespaces)
+        side.files.put(io.BytesIO(lines.encode()), f"{side.data}/tablespace_map")
+    side.files.run(Script(_SYNC.text, (side.data,)))
+
+
+def moved(one: Tablespace, manifest: Manifest) -> str:
+    """Where a tablespace is restored to: never over what is there."""
+    return f"{one.path.rstrip('/')}.{manifest.id}"
+
+
+def verify(side: Side, manifest: Manifest, base: Base) -> None:
+    """VerificationFailed unless every file is there with the size and checksum the server gave it."""
+    options = () if base.own_wal else ("-n",)
+    call = side.programs.command("pg_verifybackup", *options, side.data)
+    found = side.host.query(call, check=False)
+    if not found.ok:
+        said = " / ".join(line for line in found.stderr.splitlines() if line.strip())
+        raise VerificationFailed(
+            f"base backup {manifest.id} is not as the server sent it: {said[-600:]}",
+            where=side.files.name,
+            hint="restore from another backup; nothing was replaced",
+        )
+
+
+def _into(
+    at: Acting, repository: Repository, manifest: Manifest, one: BackupObject, side: Side, directory: str
+) -> None:
+    side.files.run(Script(_MAKE.text, (directory,)))
+    _read(at, repository, manifest, one, side, Script(_EXTRACT, (directory,)))
+
+
+def _file(at: Acting, repository: Repository, manifest: Manifest, one: BackupObject, side: Side, path: str) -> None:
+    _read(at, repository, manifest, one, side, Script(_WRITE, (path,)))
+
+
+def _read(
+    at: Acting, repository: Repository, manifest: Manifest, one: BackupObject, side: Side, consumer: Script
+) -> None:
+    label = f"restoring {one.name}"
+    with readable(
+        repository,
+        manifest,
+        one,
+        side.files,
+        directory=side.room,
+        progress=lambda done, total: at.progress(label, done, total),
+    ) as opening:
+        try:
+            side.files.run(Pipeline((*opening.members, consumer)), stdin=opening.stdin)
+        except CommandFailed as failed:
+            raise _not_unpacked(failed, one, manifest, side) from failed
+
+
+def _not_unpacked(failed: CommandFailed, one: BackupObject, manifest: Manifest, side: Side) -> TaskFailed:
+    said = failed.result.stderr.strip()
+    if "No space left" in said or "quota" in said:
+        return failed
+    return VerificationFailed(
+        f"{one.name} of backup {manifest.id} cannot be unpacked: {said[-300:]}",
+        where=side.files.name,
+        hint="restore from another backup; nothing was replaced",
+    )
