@@ -24,7 +24,7 @@ def wal(
     request: pytest.FixtureRequest, own_postgres: Callable[..., PostgresServer], workplace: Workplace, tmp_path: Path
 ) -> Iterator[WalBench]:
     host = open_local()
-    server = own_postgres({"archive_mode": "on"}, programs_of(request.param))
+    server = own_postgres({"archive_mode": "on"}, programs_of(request.param, workplace))
     found = wal_bench(PgBench(host, server, tmp_path), server, workplace)
     found.archive()
     yield found

@@ -28,7 +28,7 @@ def make(own_postgres: Callable[..., PostgresServer], workplace: Workplace, tmp_
     made: list[WalBench] = []
 
     def make(major: int = 15) -> WalBench:
-        server = own_postgres({"archive_mode": "on"}, programs_of(major))
+        server = own_postgres({"archive_mode": "on"}, programs_of(major, workplace))
         made.append(wal_bench(PgBench(host, server, tmp_path), server, workplace))
         made[-1].archive()
         return made[-1]

@@ -139,6 +139,7 @@ def _replayed(
         # Not while it is paused: what was under way at the target still holds its locks then (a DROP TABLE, for one).
         held = assertions.check(aside.server.database(args.database), args.assertions)
         side.stop(aside, "fast")
+    replay.announce(aside, promoted)
     data = {
         "reached_lsn": reached.lsn,
         "last_commit": reached.last_commit,

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Final
 
-from runner.backup.wal.names import Lsn
+from runner.backup.wal.names import Lsn, history_name
 from runner.errors import TaskFailed, VerificationFailed
 from runner.frozen import frozen
+from runner.hosts.contract import Script
 from runner.modules.contract import Acting
 from runner.modules.postgres.database import AUTOCOMMIT, CannotConnect
 from runner.modules.postgres.physical.choosing import Choice
@@ -94,6 +95,13 @@ def promote(at: Acting, side: Side, target: Target) -> Promoted:
     database.run(["CHECKPOINT"], AUTOCOMMIT)
     row = database.rows(_END)[0]
     return Promoted(int(str(row["timeline"])), str(row["system"]))
+
+
+def announce(side: Side, promoted: Promoted) -> None:
+    """Let the live server archive the new timeline's history first of all: the side's server archives nothing, and
+    without it no later recovery would find the way from the old timeline to the new one."""
+    mark = f"{side.data}/pg_wal/archive_status/{history_name(promoted.timeline)}.ready"
+    side.files.run(Script(': >"$1" && { [ -z "$2" ] || chown -- "$2" "$1"; }', (mark, side.chown or "")))
 
 
 def _at_end(feeding: Feeding) -> Callable[[Mapping[str, object]], bool]:
