@@ -75,7 +75,8 @@ def until_target(at: Acting, side: Side, target: Target, choice: Choice, feeding
             state = side.server.maintenance().rows(_STATE)[0]
         except CannotConnect:
             if begun and not is_up(side):
-                raise _stopped(side, target, choice) from None
+                # What could not be fetched is why, and it is known before the server learns of it.
+                raise feeding.error or _stopped(side, target, choice) from None
         else:
             at.progress("replaying WAL", *_progress(choice, state))
             if ended(state) if ended else state["paused"]:
