@@ -384,8 +384,8 @@ def test_a_backup_from_a_newer_server_is_refused_before_anything_happens(
 ) -> None:
     from runner.modules.postgres import pg_dump
 
-    real = pg_dump._versions
-    monkeypatch.setattr(pg_dump, "_versions", lambda at, server: {**real(at, server), "postgresql": "99.1"})
+    real = pg_dump.versions
+    monkeypatch.setattr(pg_dump, "versions", lambda *about: {**real(*about), "postgresql": "99.1"})
     with database(bench.server) as live:
         before = data(bench.server, live)
         bench.backup(live)
