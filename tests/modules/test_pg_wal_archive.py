@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,16 @@ def test_a_file_that_is_archived_again_is_no_second_object(wal: WalBench) -> Non
     before = wal.stored()
     assert wal.ship() == [name]
     assert wal.stored() == before and not (wal.spool / name).exists()
+
+
+def test_two_may_ship_at_once(wal: WalBench) -> None:
+    wal.archiving()
+    names = [wal.switch() for _ in range(6)]
+    with ThreadPoolExecutor(2) as pool:
+        shipped = [future.result() for future in [pool.submit(wal.ship), pool.submit(wal.ship)]]
+    assert {name for one in shipped for name in one} == set(names)
+    assert [path.name[:24] for path in wal.stored()] == names
+    assert [path.name for path in wal.spool.iterdir()] == [".system_identifier"]
 
 
 def test_check_proves_that_what_is_written_now_arrives(wal: WalBench) -> None:

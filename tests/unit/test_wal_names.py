@@ -15,7 +15,6 @@ from runner.backup.wal.names import (
     is_archived_name,
     read_header,
     read_history,
-    timeline_at,
 )
 from runner.errors import TaskFailed, VerificationFailed
 
@@ -63,11 +62,9 @@ def test_only_what_a_server_archives_counts(name: str, archived: bool) -> None:
     assert is_archived_name(name) is archived
 
 
-def test_a_position_belongs_to_the_timeline_that_wrote_it() -> None:
+def test_a_history_tells_where_each_timeline_ended() -> None:
     history = read_history("1\t0/3000000\tno recovery target specified\n\n2\t0/5000100\tbefore 2026-11-26\n")
     assert history == (Switch(1, Lsn.of("0/3000000")), Switch(2, Lsn.of("0/5000100")))
-    positions = ["0/2FFFFFF", "0/3000000", "0/50000FF", "0/5000100"]
-    assert [timeline_at(history, 3, Lsn.of(one)) for one in positions] == [1, 2, 2, 3]
 
 
 def header(name: str, size: int = 2**24, flags: int = 0x0002) -> bytes:

@@ -8,14 +8,15 @@ without a new timeline) two objects, and lets a copy be proved by whoever has on
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from os.path import commonprefix
 from typing import Final
 
 from runner.backup.encryption import SUFFIX
 from runner.backup.identity import check_service
 from runner.backup.wal.names import is_archived_name
-from runner.errors import ObjectNotFound, VerificationFailed
+from runner.errors import VerificationFailed
 from runner.frozen import frozen
 from runner.repositories.contract import Repository
 
@@ -53,21 +54,24 @@ class WalArchive:
         age = SUFFIX if self.repository.encryption.recipients else ""
         return f"{self._prefix}{name[:8]}/{name}-{sha256}{suffix}{age}"
 
-    def files(self, timelines: Sequence[int] = ()) -> Mapping[str, tuple[Archived, ...]]:
-        """Every file by name, of these timelines or of all; more than one where contents differ."""
-        prefixes = [f"{self._prefix}{timeline:08X}/" for timeline in timelines] or [self._prefix]
+    def files(self) -> Mapping[str, tuple[Archived, ...]]:
+        """Every file by name; more than one where contents differ."""
+        return self._files(self._prefix)
+
+    def _files(self, prefix: str) -> Mapping[str, tuple[Archived, ...]]:
         found: dict[str, list[Archived]] = {}
-        for prefix in prefixes:
-            for one in _listed(self.repository, prefix):
-                found.setdefault(one.name, []).append(one)
+        for one in _listed(self.repository, prefix):
+            found.setdefault(one.name, []).append(one)
         return {name: _distinct(ones) for name, ones in sorted(found.items())}
 
-    def the_one(self, name: str) -> Archived:
-        """The file of that name; ObjectNotFound if there is none, VerificationFailed if there are different ones."""
-        found = self.files([int(name[:8], 16)]).get(name, ())
-        if not found:
-            raise ObjectNotFound(f"there is no WAL file {name}", where=self.describe())
-        return only(found, self.describe())
+    def among(self, names: Collection[str]) -> Mapping[str, tuple[Archived, ...]]:
+        """Of these names, the files that are there; lists only what begins as they all do."""
+        found: dict[str, tuple[Archived, ...]] = {}
+        for timeline in sorted({name[:8] for name in names}):
+            wanted = [name for name in names if name.startswith(timeline)]
+            there = self._files(f"{self._prefix}{timeline}/{commonprefix(wanted)}")
+            found |= {name: there[name] for name in wanted if name in there}
+        return found
 
     def describe(self) -> str:
         """Where it is, for people."""
@@ -76,12 +80,6 @@ class WalArchive:
     @property
     def _prefix(self) -> str:
         return f"{self.service}/{_DIRECTORY}/{self.system_identifier}/"
-
-
-def systems(repository: Repository, service: str) -> list[str]:
-    """The system identifiers of all clusters the repository holds WAL of."""
-    prefix = f"{check_service(service)}/{_DIRECTORY}/"
-    return sorted({info.key.removeprefix(prefix).split("/")[0] for info in repository.list(prefix)})
 
 
 def only(found: Sequence[Archived], where: str) -> Archived:

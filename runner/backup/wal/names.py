@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -125,11 +124,6 @@ def history_name(timeline: int) -> str:
 def read_history(text: str) -> tuple[Switch, ...]:
     """The timelines a history file tells of, oldest first."""
     return tuple(Switch(int(found[1]), Lsn.of(found[2])) for found in _SWITCH.finditer(text))
-
-
-def timeline_at(history: Sequence[Switch], timeline: int, lsn: Lsn) -> int:
-    """The timeline that holds position `lsn` for a server on `timeline` with that history."""
-    return next((switch.timeline for switch in history if lsn < switch.at), timeline)
 
 
 def read_header(data: bytes, name: str) -> Header:

@@ -6,7 +6,7 @@ begun by then, else on the ones before (PostgreSQL documentation, "Timelines").
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from runner.backup.wal.archive import Archived, WalArchive, only
 from runner.backup.wal.names import Lsn, Segment, Switch, history_name, is_history, is_segment, read_history
@@ -41,6 +41,15 @@ class Reach:
     histories: tuple[Archived, ...]
     end: Lsn
     missing: str
+
+    def is_passed(self, asked: Collection[str], base: Start) -> bool:
+        """Whether a server that asked for these files has read everything there is.
+
+        It asks for a segment only when it has come to the end of the one before; for histories it asks at once.
+        """
+        # A backup may bring WAL of its own, which is not in the archive.
+        last = max(self.end, Segment.holding(Lsn(base.stop.position - 1), base.timeline, base.segment_size).end)
+        return any(is_segment(name) and Segment.of_name(name, base.segment_size).start >= last for name in asked)
 
 
 def reach(archive: WalArchive, base: Start, timeline: int | None, text: Callable[[Archived], str]) -> Reach:

@@ -19,7 +19,7 @@ from runner.backup.wal.names import HEADER, is_archived_name, is_segment, read_h
 from runner.backup.writer import joined
 from runner.errors import TaskFailed, VerificationFailed
 from runner.frozen import frozen
-from runner.hosts.contract import Host, Pipeline, Reader, Script
+from runner.hosts.contract import CommandFailed, Host, Pipeline, Reader, Script
 from runner.repositories.contract import Repository
 
 IDENTIFIER: Final = ".system_identifier"
@@ -43,8 +43,9 @@ done
 _MEASURE: Final = """
 cd -- "$1" || exit; shift
 for name in "$@"; do
-  head=$(head -c "$HEAD" <"$name" | od -An -v -tx1 | tr -d ' \\n') || exit
-  sum=$(sha256sum <"$name") || exit
+  # Another one who ships may have been faster.
+  sum=$(sha256sum <"$name") || { [ ! -e "$name" ] && continue; exit 1; }
+  head=$(head -c "$HEAD" <"$name" | od -An -v -tx1 | tr -d ' \\n')
   echo "$name ${sum%% *} $head"
 done
 """
@@ -52,8 +53,8 @@ done
 _REMOVE: Final = """
 cd -- "$1" || exit; shift
 while [ $# -gt 1 ]; do
-  sum=$(sha256sum <"$1") || exit
-  [ "${sum%% *}" != "$2" ] || rm -f -- "$1" || exit
+  if sum=$(sha256sum <"$1"); then [ "${sum%% *}" != "$2" ] || rm -f -- "$1" || exit
+  else [ ! -e "$1" ] || exit 1; fi
   shift 2
 done
 """
@@ -154,20 +155,25 @@ def _send(
     held = _held(archive, measured)
     sealed = sealing(host, repository.encryption)
 
-    def send(one: _Measured) -> tuple[str, int]:
+    def send(one: _Measured) -> tuple[str, int | None]:
         path = posixpath.join(directory, one.name)
         plain = Pipeline((Script('exec cat <"$1"', (path,)), *compression.members))
         producer = joined(plain, sealed.members) if sealed else plain
         key = archive.key(one.name, one.sha256, compression.suffix)
-        return one.sha256, store(
-            host, producer, repository, key, through=sealed.through if sealed else None
-        ).stored.size
+        try:
+            done = store(host, producer, repository, key, through=sealed.through if sealed else None)
+        except CommandFailed:
+            if host.stat(path) is None:
+                # Somebody else has shipped it: then it is in the repository, which is looked at below.
+                return one.sha256, None
+            raise
+        return one.sha256, done.stored.size
 
     with ThreadPoolExecutor(_LANES) as pool:
         sent = dict(pool.map(send, [one for one in measured if one.sha256 not in held]))
     now = _held(archive, measured)
     for one in measured:
-        if one.sha256 not in now or now[one.sha256] != sent.get(one.sha256, now[one.sha256]):
+        if one.sha256 not in now or sent.get(one.sha256) not in (None, now[one.sha256]):
             raise VerificationFailed(
                 f"{one.name} is not in the repository as it was stored",
                 where=archive.describe(),
@@ -177,5 +183,5 @@ def _send(
 
 def _held(archive: WalArchive, measured: Sequence[_Measured]) -> dict[str, int]:
     """Of what is measured, that which the repository has: sha256 -> bytes stored."""
-    found = archive.files(sorted({int(one.name[:8], 16) for one in measured}))
-    return {one.sha256: one.size for name in {each.name for each in measured} for one in found.get(name, ())}
+    found = archive.among([one.name for one in measured])
+    return {one.sha256: one.size for ones in found.values() for one in ones}

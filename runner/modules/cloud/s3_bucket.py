@@ -57,22 +57,16 @@ class S3Bucket:
     Args = S3BucketArgs
 
     def preview(self, at: Reading, args: S3BucketArgs) -> Change:
-        wanted = _wanted(at, args)
         with Store(args.connection) as store:
-            before = _state(store, args)
-        _refuse_impossible(before, args)
-        after = {**before, **wanted} if wanted else {}
+            before, after = _compared(at, store, args)
         if after == before:
             return Change(False, f"bucket {args.name} is as wanted", data={"name": args.name})
         verb = "changes" if before and after else "creates" if after else "removes"
         return Change(True, f"{verb} bucket {args.name}", _diff(args, before, after), data={"name": args.name})
 
     def apply(self, at: Acting, args: S3BucketArgs) -> Outcome:
-        wanted = _wanted(at, args)
         with Store(args.connection) as store:
-            before = _state(store, args)
-            _refuse_impossible(before, args)
-            after = {**before, **wanted} if wanted else {}
+            before, after = _compared(at, store, args)
             if after == before:
                 return Outcome(False, {"name": args.name})
             if not after:
@@ -80,6 +74,13 @@ class S3Bucket:
             else:
                 _make(store, args, before, after)
         return Outcome(True, {"name": args.name}, diff=_diff(args, before, after))
+
+
+def _compared(at: Reading, store: Store, args: S3BucketArgs) -> tuple[State, State]:
+    """The bucket as it is and as it is to be; Refused if no way leads from one to the other."""
+    wanted, before = _wanted(at, args), _state(store, args)
+    _refuse_impossible(before, args)
+    return before, {**before, **wanted} if wanted else {}
 
 
 def _make(store: Store, args: S3BucketArgs, before: State, after: State) -> None:

@@ -20,9 +20,9 @@ from runner.modules.docker.project import checked
 from runner.modules.postgres.archive import Writer
 from runner.modules.postgres.programs import (
     Programs,
-    compose_project,
     find_programs,
     fitting,
+    image_of,
     in_container,
     with_server,
 )
@@ -81,7 +81,7 @@ def in_own_container(at: Acting, compose: Compose, programs: str | None, major: 
     """In a container of the compose service's own image, with no network and no volume of the service."""
     host, name = at.host, f"sentraplay-verify-{secrets.token_hex(8)}"
     options = ("--network", "none", "--shm-size", "256m", "-v", _ROOM, "--label", f"sentraplay.run={at.run.id}")
-    start = ("docker", "run", "-d", "--rm", "--name", name, *options, "--entrypoint", "sh", _image(host, compose))
+    start = ("docker", "run", "-d", "--rm", "--name", name, *options, "--entrypoint", "sh", image_of(host, compose))
     prefix = ("docker", "exec", "-i", "-u", "postgres", name)
     directory = f"{_ROOM}/server"
     try:
@@ -166,14 +166,3 @@ def _writer(host: Host, owner: Host, run_as: str) -> Writer:
 
 def _container_writer(prefix: tuple[str, ...]) -> Writer:
     return lambda path: Command((*prefix, "sh", "-c", 'umask 077; exec cat >"$1"', "sh", path))
-
-
-def _image(host: Host, compose: Compose) -> str:
-    containers = compose_project(host, compose).containers(host, [compose.service])
-    if not containers:
-        raise TaskFailed(
-            f"service {compose.service!r} has no container, so its image is not known",
-            where=f"{host.name}, {compose.project_src}",
-            hint="start it once, or verify on another host: without `compose`, native server programs are used",
-        )
-    return containers[0].image_id

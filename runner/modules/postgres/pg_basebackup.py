@@ -150,14 +150,11 @@ def _wait_for_wal(at: Acting, args: PgBasebackupArgs, base: Base, server: Postgr
 
 
 def _missing(archive: WalArchive, start: Start) -> list[str]:
-    there = archive.files([start.timeline])
-    wanted, last = start.segment, Segment.holding(Lsn(start.stop.position - 1), start.timeline, start.segment_size)
-    missing = []
-    while wanted.number <= last.number:
-        if wanted.name not in there:
-            missing.append(wanted.name)
-        wanted = wanted.next()
-    return missing
+    last = Segment.holding(Lsn(start.stop.position - 1), start.timeline, start.segment_size)
+    numbers = range(start.segment.number, last.number + 1)
+    wanted = [Segment(start.timeline, number, start.segment_size).name for number in numbers]
+    there = archive.among(wanted)
+    return [name for name in wanted if name not in there]
 
 
 def _no_backup(failed: CommandFailed, server: Postgres) -> TaskFailed:

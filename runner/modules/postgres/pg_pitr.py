@@ -16,7 +16,6 @@ from runner.backup.wal.archive import Archived, WalArchive
 from runner.backup.wal.fetching import read
 from runner.errors import TaskFailed, UsageError
 from runner.frozen import frozen
-from runner.hosts.contract import Script
 from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.postgres import assertions
@@ -30,7 +29,7 @@ from runner.modules.postgres.physical.salvage import salvage
 from runner.modules.postgres.physical.side import Side
 from runner.modules.postgres.physical.target import Target, target_of
 from runner.modules.postgres.physical.unpacking import unpack
-from runner.modules.postgres.programs import Version, find_programs, with_server
+from runner.modules.postgres.programs import Version
 from runner.modules.postgres.server import Server
 from runner.modules.postgres.session import Postgres
 from runner.repositories.contract import Repository
@@ -98,7 +97,7 @@ class PgPitr:
         exchange.settle()
         if args.state == "rolled_back":
             return _rolled_back(at, args, cluster, exchange)
-        if exchange.done:
+        if exchange.was_done(back=False):
             cluster.start()
             return Outcome(False, {"kept": exchange.kept()})
         return _recovered(at, args, cluster, exchange)
@@ -130,8 +129,7 @@ def _replayed(
     """The log replayed to the target, the cluster made a primary, the assertions held, cleanly stopped."""
     feeding = Feeding(choice.archive, choice.reach, aside.files, aside.feed, aside.chown)
     feeding.prepare()
-    signal = f"{aside.data}/{replay.signal_file(target)}"
-    aside.files.run(Script(': >"$1" && { [ -z "$2" ] || chown -- "$2" "$1"; }', (signal, aside.chown or "")))
+    aside.mark(replay.signal_file(target))
     given = {**args.settings, **replay.settings(target, choice, feeding)}
     with feeding.going_on(), side.running(aside, given):
         reached = replay.until_target(at, aside, target, choice, feeding)
@@ -147,7 +145,7 @@ def _replayed(
         "timeline": promoted.timeline,
         "assertions": held,
     }
-    return data, Verdict(lambda: _is_that(at, args, promoted))
+    return data, lambda: _is_that(at, args, promoted)
 
 
 def _is_that(at: Acting, args: PgPitrArgs, promoted: replay.Promoted) -> bool:
@@ -168,10 +166,14 @@ def _is_that(at: Acting, args: PgPitrArgs, promoted: replay.Promoted) -> bool:
 
 
 def _rolled_back(at: Acting, args: PgPitrArgs, cluster: Cluster, exchange: Exchange) -> Outcome:
-    if exchange.done:
+    if exchange.was_done(back=True):
         cluster.start()
         return Outcome(False, {"kept": exchange.kept()})
-    exchange.roll_back(Verdict(lambda: _answers(at, args)))
+    exchange.roll_back(lambda: _answers(at, args))
+    at.warn(
+        "the archive still knows the timeline that was given up",
+        "make a base backup now (pg_basebackup): a recovery from an older one to the latest state would follow it",
+    )
     return Outcome(True, {"kept": exchange.kept()})
 
 
@@ -192,10 +194,7 @@ def _cluster(at: Acting, args: PgPitrArgs) -> Cluster:
     if args.server.compose is not None:
         return in_compose(at, args.server.compose, args.data_directory or _IN_IMAGE)
     directory = args.data_directory or _asked(at, args)
-    programs = with_server(at.host, find_programs(at.host, args.server))
-    if not programs:
-        raise TaskFailed("there are no PostgreSQL server programs", where=at.host.name, hint="install postgresql there")
-    return native(at, programs[-1], directory, args.unit, args.run_as)
+    return native(at, args.server, directory, args.unit, args.run_as)
 
 
 def _asked(at: Acting, args: PgPitrArgs) -> str:

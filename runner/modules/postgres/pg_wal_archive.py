@@ -150,7 +150,7 @@ def _restart(at: Acting, server: Postgres, args: PgWalArchiveArgs) -> bool:
 def _cluster(at: Acting, server: Postgres, args: PgWalArchiveArgs) -> Cluster:
     if args.server.compose is not None:
         return in_compose(at, args.server.compose, data_directory(server))
-    return native(at, server.programs, data_directory(server), args.unit)
+    return native(at, args.server, data_directory(server), args.unit)
 
 
 def _identifier(server: Postgres) -> str:

@@ -114,6 +114,18 @@ def with_server(reader: Reader, found: Sequence[Programs]) -> tuple[Programs, ..
     return tuple(one for one in found if reader.query(one.command("initdb", "--version"), check=False).ok)
 
 
+def image_of(reader: Reader, compose: Compose) -> str:
+    """The id of the image a compose service runs on; TaskFailed if it has no container."""
+    containers = compose_project(reader, compose).containers(reader, [compose.service])
+    if not containers:
+        raise TaskFailed(
+            f"service {compose.service!r} has no container, so its image is not known",
+            where=f"{reader.name}, {compose.project_src}",
+            hint="start it once, or work on another host: without `compose`, native server programs are used",
+        )
+    return containers[0].image_id
+
+
 def _in_service(reader: Reader, compose: Compose, directory: str | None) -> tuple[Programs, ...]:
     prefix = compose_project(reader, compose).exec_argv(compose.service)
     found = in_container(reader, prefix, compose.project_src, directory)

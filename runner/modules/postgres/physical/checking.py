@@ -101,7 +101,7 @@ def _wait(at: Acting, server: Postgres, archive: WalArchive, segment: Segment, w
     until = monotonic() + wish.timeout
     while True:
         _ship(at, archive.repository, wish)
-        if segment.name in archive.files([segment.timeline]):
+        if archive.among([segment.name]):
             return
         if monotonic() > until:
             raise _not_arrived(server, archive, segment, wish)

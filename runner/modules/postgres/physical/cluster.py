@@ -16,8 +16,8 @@ from runner.frozen import frozen
 from runner.hosts.contract import Become, Command, Host, Reader, Script, command
 from runner.modules.contract import Acting
 from runner.modules.docker.project import Container, checked
-from runner.modules.postgres.programs import Programs, compose_project
-from runner.modules.postgres.server import Compose
+from runner.modules.postgres.programs import Programs, compose_project, find_programs, with_server
+from runner.modules.postgres.server import Compose, Server
 from runner.modules.postgres.session import Postgres
 from runner.modules.services.service import Service, ServiceArgs
 
@@ -58,12 +58,12 @@ class Cluster(Protocol):
     def restart(self) -> None: ...
 
 
-def native(at: Acting, programs: Programs, directory: str, unit: str | None, run_as: str = "postgres") -> Cluster:
+def native(at: Acting, server: Server, directory: str, unit: str | None, run_as: str = "postgres") -> Cluster:
     """One on the task's host; `unit` is the service that manages it, `run_as` owns what is not there yet.
 
     Refused when it is to be stopped or started where a service must and none is named.
     """
-    return _Managed(at, programs, directory, run_as, unit) if unit else _Bare(at, programs, directory, run_as)
+    return _Managed(at, server, directory, run_as, unit) if unit else _Bare(at, server, directory, run_as)
 
 
 def in_compose(at: Acting, compose: Compose, data_directory: str) -> Cluster:
@@ -99,9 +99,9 @@ def as_owner(host: Host, owner: Owner) -> Host:
 
 
 class _Native:
-    def __init__(self, at: Acting, programs: Programs, directory: str, run_as: str) -> None:
+    def __init__(self, at: Acting, server: Server, directory: str, run_as: str) -> None:
         self._at = at
-        self._programs = programs
+        self._server = server
         self._run_as = run_as
         self.directory = directory
 
@@ -112,8 +112,22 @@ class _Native:
         ids = self._at.host.query(Script('echo "$(id -u "$1"):$(id -g "$1")"', (self._run_as,)))
         return Owner(ids.stdout.strip(), self._run_as)
 
+    @property
+    def _programs(self) -> Programs:
+        """Those of the cluster's own version: another's pg_ctl would start another's server."""
+        found = with_server(self._at.host, find_programs(self._at.host, self._server))
+        major = self._at.host.read(f"{self.directory}/PG_VERSION").decode().strip()
+        for programs in found:
+            if str(programs.version.major) == major:
+                return programs
+        raise TaskFailed(
+            f"there are no server programs of PostgreSQL {major}, which the cluster in {self.directory} is of",
+            where=self._at.host.name,
+            hint=f"install postgresql-{major} there, or name its directory in server.programs",
+        )
+
     def running(self) -> bool:
-        if self._at.host.stat(self.directory) is None:
+        if self._at.host.stat(f"{self.directory}/PG_VERSION") is None:
             return False
         status = self._programs.command("pg_ctl", "status", "-D", self.directory)
         return as_owner(self._at.host, self.owner).query(status, check=False).ok
@@ -122,8 +136,8 @@ class _Native:
 class _Managed(_Native):
     """By its service."""
 
-    def __init__(self, at: Acting, programs: Programs, directory: str, run_as: str, unit: str) -> None:
-        super().__init__(at, programs, directory, run_as)
+    def __init__(self, at: Acting, server: Server, directory: str, run_as: str, unit: str) -> None:
+        super().__init__(at, server, directory, run_as)
         self._unit = unit
 
     def stop(self) -> None:

@@ -20,7 +20,6 @@ from runner.backup.swapping import (
     settle,
 )
 from runner.errors import SentraPlayError, TaskFailed
-from runner.frozen import frozen
 from runner.hosts.contract import Script
 from runner.modules.contract import Acting
 from runner.modules.postgres.physical.cluster import Cluster
@@ -45,11 +44,8 @@ _ANSWER: Final = 120.0
 _PAUSE: Final = 0.5
 
 
-@frozen
-class Verdict:
-    """Says whether the server that was started is the right one, and answers."""
-
-    holds: Callable[[], bool]
+Verdict = Callable[[], bool]
+"""Says whether the server that was started is the right one, and answers."""
 
 
 class Exchange:
@@ -66,14 +62,14 @@ class Exchange:
         state = read_state(self._at.host, self.place)
         if state is not None and state.phase != "done":
             self._cluster.stop()
-        settle(self._at.host, self.place)
+            settle(self._at.host, self.place)
+            self._cluster.start()
         discard_expired(self._at.host, self.place, time.time(), self._at.run.id)
 
-    @property
-    def done(self) -> bool:
-        """Whether this very run, before it was broken off, has exchanged the directories."""
+    def was_done(self, *, back: bool) -> bool:
+        """Whether this very run, before it was broken off, put a recovered cluster in, or (`back`) the old one back."""
         state = read_state(self._at.host, self.place) if self._at.run.resumed else None
-        return state is not None and state.phase == "done" and state.run == self._at.run.id
+        return state is not None and (state.run, not state.backup) == (self._at.run.id, back)
 
     def make_room(self) -> None:
         """An empty place for the side cluster, for its owner to fill."""
@@ -101,7 +97,7 @@ class Exchange:
             ) from failed
         self._at.host.run(Script(_TIDY.text, (self.place.room,)))
         if self._keep == 0:
-            discard_expired(self._at.host, self.place, time.time() + 1, "")
+            discard_expired(self._at.host, self.place, time.time(), self._at.run.id)
 
     def roll_back(self, verdict: Verdict) -> None:
         """Put what was replaced last back; what it replaces is kept in turn. TaskFailed if nothing is kept."""
@@ -141,7 +137,7 @@ class Exchange:
     def _start(self, verdict: Verdict) -> None:
         self._cluster.start()
         until = time.monotonic() + _ANSWER
-        while not verdict.holds():
+        while not verdict():
             if time.monotonic() > until:
                 raise TaskFailed(
                     f"the server does not answer as the recovered cluster within {_ANSWER:g} seconds",

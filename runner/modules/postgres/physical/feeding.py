@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import posixpath
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,26 +21,36 @@ from runner.backup.wal.archive import Archived, WalArchive, only
 from runner.backup.wal.fetching import fetch
 from runner.backup.wal.names import is_history
 from runner.backup.wal.reach import Reach
-from runner.errors import SentraPlayError
+from runner.errors import Refused, SentraPlayError
 from runner.hosts.contract import Host, Script
 
 # Files fetched at the same time, and how many may lie ready before the server has taken them.
 _LANES: Final = 4
 _AHEAD: Final = 24
 _INTERVAL: Final = 0.25
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._/-]+")
 
 # $1 the directory, $2 the file's name, $3 where it goes. Statuses above 125 end recovery (PostgreSQL
 # documentation, restore_command). Nobody alive for two minutes means that nothing will come any more.
 _GET: Final = """
 directory=$1 name=$2 path=$3
 grep -qxF -- "$name" "$directory/expected" || { echo "$name" >>"$directory/asked"; exit 1; }
-[ -f "$directory/$name" ] || echo "$name" >>"$directory/wanted"
-until [ -f "$directory/$name" ]; do
+tries=0
+while :; do
+  if [ -f "$directory/$name" ]; then
+    cp -- "$directory/$name" "$path" && break
+    # One that was taken away under our hands is asked for again; anything else (a full disk) ends recovery.
+    [ ! -f "$directory/$name" ] || exit 253
+  fi
   [ ! -e "$directory/failed" ] || exit 254
-  [ -n "$(find "$directory/alive" -mmin -2 2>/dev/null)" ] || exit 255
+  if [ $((tries % 50)) = 0 ]; then
+    [ -n "$(find "$directory/alive" -mmin -2 2>/dev/null)" ] || exit 255
+    echo "$name" >>"$directory/wanted"
+  fi
+  tries=$((tries + 1))
   sleep 0.05 2>/dev/null || sleep 1
 done
-cp -- "$directory/$name" "$path" && echo "$name" >>"$directory/taken"
+echo "$name" >>"$directory/taken"
 """
 _LOOK: Final = Script("""
 cd -- "$1" || exit
@@ -51,7 +62,7 @@ _FORGET: Final = Script('cd -- "$1" && shift && rm -f -- "$@"')
 
 
 class Feeding:
-    """What goes to one recovering server; `fed` is how many files it has taken, `asked` what it looked for in vain."""
+    """What goes to one recovering server; `taken` are the files it has taken, `asked` what it looked for in vain."""
 
     def __init__(self, archive: WalArchive, reach: Reach, host: Host, directory: str, owner: str | None) -> None:
         """`host` writes into `directory`; the files are given to `owner` (`uid:gid`) if that is another user."""
@@ -69,7 +80,16 @@ class Feeding:
         self.error: BaseException | None = None
 
     def prepare(self) -> None:
-        """The directory and what the restore_command needs, before the server starts."""
+        """The directory and what the restore_command needs, before the server starts.
+
+        Refused if its path holds what a shell or PostgreSQL would read otherwise.
+        """
+        if not _PLAIN.fullmatch(self._directory):
+            raise Refused(
+                f"{self._directory} cannot stand in a restore_command",
+                where=self._host.name,
+                hint="the data directory's path may have letters, digits and ._-/ only",
+            )
         names = "".join(f"{name}\n" for name in self._files)
         self._host.run(Script('umask 077; mkdir -- "$1" && : >"$1/alive"', (self._directory,)))
         for name, text in (("expected", names), ("get", _GET)):
@@ -79,7 +99,7 @@ class Feeding:
 
     @property
     def restore_command(self) -> str:
-        """For the server's settings; its directory has no character a shell or PostgreSQL reads otherwise."""
+        """For the server's settings."""
         return f'sh "{self._directory}/get" "{self._directory}" "%f" "%p"'
 
     @contextmanager
@@ -114,8 +134,8 @@ class Feeding:
         for name in [*wanted, *self._order[passed + 1 : passed + 1 + _AHEAD]]:
             self._begin(name)
         for one in self._coming.values():
-            if one.done() and one.exception() is not None:
-                raise one.exception() or RuntimeError("unreachable")
+            if one.done():
+                one.result()
         # The last two stay: a server reads where it was again when it changes from one phase to the next.
         old = [name for name in self._order[: max(passed - 1, 0)] if name in self._coming and self._coming[name].done()]
         if old:

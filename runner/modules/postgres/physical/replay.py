@@ -9,7 +9,6 @@ from typing import Final
 from runner.backup.wal.names import Lsn, history_name
 from runner.errors import TaskFailed, VerificationFailed
 from runner.frozen import frozen
-from runner.hosts.contract import Script
 from runner.modules.contract import Acting
 from runner.modules.postgres.database import AUTOCOMMIT, CannotConnect
 from runner.modules.postgres.physical.choosing import Choice
@@ -18,7 +17,7 @@ from runner.modules.postgres.physical.side import Side, fatal, is_up, log
 from runner.modules.postgres.physical.target import Target
 
 _PAUSE: Final = 0.2
-# A standby that has nothing more to replay and has asked in vain for so many seconds is at the end of the log.
+# A standby that has asked for what comes after the end and got no further for so many seconds has replayed it all.
 _STILL: Final = 3.0
 _STATE: Final = """
 SELECT pg_is_in_recovery() AS recovering, pg_last_wal_replay_lsn()::text AS lsn,
@@ -66,7 +65,7 @@ def signal_file(target: Target) -> str:
 
 def until_target(at: Acting, side: Side, target: Target, choice: Choice, feeding: Feeding) -> Reached:
     """Wait until the target is reached; VerificationFailed if the log ends before it or cannot be replayed."""
-    ended = _at_end(feeding) if target.kind == "latest" else None
+    ended = _at_end(feeding, choice) if target.kind == "latest" else None
     begun = False
     while True:
         if feeding.error is not None:
@@ -101,16 +100,16 @@ def promote(at: Acting, side: Side, target: Target) -> Promoted:
 def announce(side: Side, promoted: Promoted) -> None:
     """Let the live server archive the new timeline's history first of all: the side's server archives nothing, and
     without it no later recovery would find the way from the old timeline to the new one."""
-    mark = f"{side.data}/pg_wal/archive_status/{history_name(promoted.timeline)}.ready"
-    side.files.run(Script(': >"$1" && { [ -z "$2" ] || chown -- "$2" "$1"; }', (mark, side.chown or "")))
+    side.mark(f"pg_wal/archive_status/{history_name(promoted.timeline)}.ready")
 
 
-def _at_end(feeding: Feeding) -> Callable[[Mapping[str, object]], bool]:
-    """Says whether a standby has replayed everything: it asks for what is not there, and gets no further."""
+def _at_end(feeding: Feeding, choice: Choice) -> Callable[[Mapping[str, object]], bool]:
+    """Says whether a standby has replayed everything: it asks for what comes after the end, and gets no further."""
+    base = choice.base.start
     seen: list[object] = [None, monotonic()]
 
     def ended(state: Mapping[str, object]) -> bool:
-        if state["lsn"] != seen[0] or not feeding.asked:
+        if state["lsn"] != seen[0] or not choice.reach.is_passed(feeding.asked, base):
             seen[:] = [state["lsn"], monotonic()]
             return False
         return monotonic() - float(str(seen[1])) > _STILL

@@ -8,7 +8,6 @@ the host but the side directory.
 from __future__ import annotations
 
 import io
-import posixpath
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,8 +21,8 @@ from runner.hosts.contract import Command, Host, Script, command
 from runner.modules.contract import Acting
 from runner.modules.docker.project import checked
 from runner.modules.postgres.physical.cluster import Cluster, as_owner
-from runner.modules.postgres.programs import Programs, compose_project, find_programs, in_container, with_server
-from runner.modules.postgres.server import Compose, Server
+from runner.modules.postgres.programs import Programs, find_programs, image_of, in_container, with_server
+from runner.modules.postgres.server import Server
 from runner.modules.postgres.session import Postgres
 
 _PORT: Final = 5432
@@ -38,7 +37,8 @@ _LIMITS: Final[Mapping[str, str]] = {
     "max_prepared_transactions": "max_prepared_xacts setting",
     "max_locks_per_transaction": "max_locks_per_xact setting",
 }
-_QUIET: Final[Mapping[str, str]] = {
+# What keeps it by itself; nobody's settings change that.
+_SEALED: Final[Mapping[str, str]] = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "port": str(_PORT),
@@ -48,6 +48,8 @@ _QUIET: Final[Mapping[str, str]] = {
     "primary_slot_name": "",
     "archive_cleanup_command": "",
     "recovery_end_command": "",
+}
+_QUIET: Final[Mapping[str, str]] = {
     # Background workers (a scheduler of jobs, say) must not work on the copy.
     "shared_preload_libraries": "",
     "max_logical_replication_workers": "0",
@@ -81,6 +83,11 @@ class Side:
         """SQL by its own programs alone."""
         return Postgres(self.host, Server(host=self.sockets, user=self.user), self.host, only=self.programs)
 
+    def mark(self, path: str) -> None:
+        """Make an empty file of its own below the data directory."""
+        owner = self.chown or ""
+        self.files.run(Script(': >"$1" && { [ -z "$2" ] || chown -- "$2" "$1"; }', (f"{self.data}/{path}", owner)))
+
     @property
     def feed(self) -> str:
         """The directory its WAL comes in."""
@@ -113,7 +120,7 @@ def in_own_container(at: Acting, cluster: Cluster, place: Place, server: Server,
     start = ("docker", "run", "-d", "--rm", "--name", name, *options, "--label", f"sentraplay.run={at.run.id}")
     host.run(Script('umask 077; mkdir -p -- "$1" && chown -- "$2" "$1"', (place.room, ids)))
     try:
-        checked(host.run(command(*start, "--entrypoint", "sh", _image(host, compose), "-c", _WAIT), check=False))
+        checked(host.run(command(*start, "--entrypoint", "sh", image_of(host, compose), "-c", _WAIT), check=False))
         prefix = ("docker", "exec", "-i", "-u", ids, name)
         chosen = _chosen(with_server(host, in_container(host, prefix, None, server.programs)), major, host.name)
         yield Side(host, host, chosen, place.room, place.holding(FRESH), "/tmp", server.user, ids)
@@ -178,7 +185,7 @@ def _options(side: Side, settings: Mapping[str, str]) -> tuple[str, ...]:
         "ident_file": f"{side.room}/pg_ident.conf",
         "unix_socket_directories": side.sockets,
     }
-    whole = {**limits, **_QUIET, **places, **settings}
+    whole = {**limits, **_QUIET, **settings, **_SEALED, **places}
     return ("-D", side.data, *(word for name, value in whole.items() for word in ("-c", f"{name}={value}")))
 
 
@@ -199,19 +206,3 @@ def _chosen(found: Sequence[Programs], major: int, where: str) -> Programs:
         why="the files of a cluster can only be read by its own major version",
         hint=f"install postgresql-{major} there, or name its directory in server.programs",
     )
-
-
-def _image(host: Host, compose: Compose) -> str:
-    containers = compose_project(host, compose).containers(host, [compose.service])
-    if not containers:
-        raise TaskFailed(
-            f"service {compose.service!r} has no container, so its image is not known",
-            where=f"{host.name}, {compose.project_src}",
-            hint="start it once",
-        )
-    return containers[0].image_id
-
-
-def beside(path: str) -> str:
-    """The directory a path is in."""
-    return posixpath.dirname(path)
