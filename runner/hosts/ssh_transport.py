@@ -18,6 +18,8 @@ _KEX: Final = ("curve25519-sha256@libssh.org", "ecdh-sha2-nistp256")
 _CIPHERS: Final = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr")
 _IDLE_CHECK: Final = 1.0
 _BLOCK: Final = 65536
+# Window, data, errors, end of data, requests and their answers (RFC 4254, 9).
+_OF_OPEN_CHANNELS: Final = frozenset({93, 94, 95, 96, 98, 99, 100})
 
 
 def make_transport(sock: Any, disabled_algorithms: Mapping[str, list[str]] | None = None, **gss: Any) -> FastTransport:
@@ -62,7 +64,44 @@ class BufferedSocket(socket.socket):
 
 
 class FastTransport(Transport):
-    """A transport that can reach Unix sockets, tell a silent peer, and be cut."""
+    """A transport that can reach Unix sockets, tell a silent peer, and be cut.
+
+    It also sends nothing that would make OpenSSH end the whole connection, and answers while keys are exchanged.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._answers: list[Message] = []
+
+    def _send_message(self, data: Message) -> None:
+        # Paramiko builds a message under the channel's lock and sends it without: when the peer closes meanwhile, the
+        # answer to that goes first, and OpenSSH ends the connection for data of a channel it has forgotten (measured).
+        # Whoever sends for a channel holds one lock here, so what is looked at stays true until it is sent.
+        with data.packet.getbuffer() as view:
+            late = view[0] in _OF_OPEN_CHANNELS and not self._is_open(int.from_bytes(view[1:5], "big"))
+        if not late:
+            inner: Any = super()
+            inner._send_message(data)
+
+    def _is_open(self, peers_number: int) -> bool:
+        inner: Any = self
+        channels = inner._channels.values()
+        return any(one.remote_chanid == peers_number and one.active and not one.closed for one in channels)
+
+    def _send_user_message(self, data: Message) -> None:
+        # The thread that reads must not wait for new keys: it alone can bring them.
+        if threading.current_thread() is self and not self.clear_to_send.is_set():
+            self._answers.append(data)
+            return
+        inner: Any = super()
+        inner._send_user_message(data)
+
+    def _parse_newkeys(self, message: Message) -> None:
+        inner: Any = super()
+        inner._parse_newkeys(message)
+        answers, self._answers = self._answers, []
+        for one in answers:
+            self._send_user_message(one)
 
     def open_unix(self, path: str, timeout: float) -> Channel:
         """A channel to a Unix socket on the host (direct-streamlocal@openssh.com, OpenSSH PROTOCOL 2.4).
