@@ -22,6 +22,8 @@ KINDS: Final[Mapping[str, type[Event]]] = {
 _JSON: Final = json.JSONEncoder(separators=(",", ":"))
 _LEAVES: Final = frozenset({str, int, float, bool, NoneType})
 _PLAIN: Final = frozenset({dict, list, tuple})
+_SIMPLE: Final = _LEAVES.issuperset
+_TEXT: Final = frozenset({str}).issuperset
 
 
 def encode(event: Event) -> tuple[str, str]:
@@ -48,30 +50,37 @@ def decode(kind: str, body: str) -> Event:
     return event
 
 
-def _plain(value: object) -> object:
-    # Every result of every task comes by here, and most of what it holds is simple or empty.
-    if isinstance(value, (list, tuple)):
-        return [item if type(item) in _LEAVES else _plain(item) for item in value]
-    if isinstance(value, (dict, Mapping)):
-        return {
-            _key(key): item if type(item) in _LEAVES or (type(item) in _PLAIN and not item) else _plain(item)
-            for key, item in value.items()
-        }
-    kind: type = type(value)
+def _plain(value: Any) -> object:
+    """`value` as the JSON encoder takes it. Every result of every task comes by here, and most of what it holds is
+    simple: what has nothing inside that needs a change is passed on as it is."""
+    kind: Any = type(value)
+    if kind is tuple or kind is list or isinstance(value, (list, tuple)):
+        return value if _SIMPLE(map(type, value)) else [_plain(item) for item in value]
+    if kind is dict or isinstance(value, Mapping):
+        _refuse_keys_that_are_no_text(value)
+        return value if kind is dict and _SIMPLE(map(type, value.values())) else _items(value)
     names = _fields(kind)
-    return _plain({name: getattr(value, name) for name in names}) if names else value
+    return _items({name: getattr(value, name) for name in names}) if names else value
+
+
+def _items(value: Mapping[str, object]) -> dict[str, object]:
+    return {
+        key: item if type(item) in _LEAVES or (type(item) in _PLAIN and not item) else _plain(item)
+        for key, item in value.items()
+    }
 
 
 @cache
 def _fields(kind: type) -> tuple[str, ...]:
-    """The fields of a dataclass; nothing has none."""
+    """The fields of a dataclass; nothing else has any."""
     return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
 
-def _key(key: object) -> str:
-    if isinstance(key, str):
-        return key
-    raise TypeError(f"the key {key!r} is not text")
+def _refuse_keys_that_are_no_text(value: Mapping[object, object]) -> None:
+    if not _TEXT(map(type, value)):
+        for key in value:
+            if not isinstance(key, str):  # JSON would make text of some, and it would come back as another key
+                raise TypeError(f"the key {key!r} is not text")
 
 
 @cache

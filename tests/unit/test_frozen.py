@@ -128,3 +128,35 @@ def test_a_standard_dataclass_cannot_quietly_be_made_of_one() -> None:
         @dataclass(frozen=True)
         class Mixed(Happening):
             name: str
+
+
+def test_a_class_made_often_gets_an_initializer_of_its_own_that_does_the_same() -> None:
+    @frozen
+    class Often(Happening):
+        host: str
+        what: tuple[str, ...] = ()
+        details: Mapping[str, object] = field(default_factory=dict)
+
+    first = Often.__init__
+    ways: list[tuple[tuple[object, ...], dict[str, object]]] = [
+        (("web1",), {"at": 1.0}),
+        (("web1", ("a",), {"b": 1}), {"at": 2.0}),
+        ((), {"host": "web1", "details": {}, "at": 3.0}),
+    ]
+    wrong: list[tuple[tuple[object, ...], dict[str, object]]] = [
+        (("web1",), {}),
+        ((), {"at": 1.0}),
+        (("web1",), {"host": "web2", "at": 1.0}),
+        (("web1",), {"at": 1.0, "colour": "red"}),
+        (("web1", (), {}, 1.0), {}),
+    ]
+    before = [Often(*args, **given) for args, given in ways]
+    for _ in range(1000):
+        Often("web1", at=1.0)
+    assert Often.__init__ is not first
+    assert [Often(*args, **given) for args, given in ways] == before
+    assert Often("web1", at=1.0).details is not Often("web1", at=1.0).details
+    assert replace(before[0], at=5.0).at == 5.0
+    for args, given in wrong:
+        with pytest.raises(TypeError, match="Often"):
+            Often(*args, **given)
