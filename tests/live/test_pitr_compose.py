@@ -72,7 +72,18 @@ def test_a_dropped_table_comes_back_and_what_was_replaced_too(bench: PgBench, co
         session.execute("DROP TABLE findings CASCADE")
         session.execute("SELECT pg_switch_wal()")
     after = stack.contents()
+    bench.apply("pg_wal_archive", **WHERE, **{**archive, "state": "check"})
+    (rows, _) = before["public.baselines"] if "public.baselines" in before else before["baselines"]
     containers = stack.machine.run("docker", "ps", "-q").split()
+
+    # Looked at, beside it: what the drop did not touch can be read while it is paused before it.
+    looked = {"server": server, "database": stack.environment["POSTGRES_DB"]}
+    found = bench.apply("pg_pitr", **WHERE, **looked, state="explored", spool=spool, target_time=moment.isoformat())
+    words = [word for word in found.data["explored"]["psql"] if word != "-it"]
+    assert stack.machine.run(*words, "-At", "-c", "SELECT count(*) FROM baselines").strip() == str(rows)
+    bench.again()
+    bench.apply("pg_pitr", state="absent", server=server)
+    assert stack.machine.run("docker", "ps", "-q").split() == containers
 
     # Recovered: the same containers, the same volume, every row.
     bench.again()

@@ -13,11 +13,9 @@ from typing import Any, BinaryIO
 import pytest
 
 from runner.errors import TaskFailed, VerificationFailed
-from runner.hosts.local import open_local
 from runner.repositories.directory import DirectoryRepository
-from tests.modules.pg_bed import PgBench
-from tests.modules.wal_bed import WalBench, wal_bench
-from tests.support.postgres import PostgresServer, programs_of, service_user
+from tests.modules.wal_bed import WalBench, benches, moment
+from tests.support.postgres import PostgresServer, service_user
 from tests.support.workplace import Workplace
 
 Make = Callable[..., WalBench]
@@ -27,27 +25,8 @@ Make = Callable[..., WalBench]
 def make(own_postgres: Callable[..., PostgresServer], workplace: Workplace, tmp_path: Path) -> Iterator[Make]:
     if Path("/run/systemd/system").is_dir():
         pytest.skip("where systemd runs, a server started by hand is refused")
-    host = open_local()
-    made: list[WalBench] = []
-
-    def make(major: int = 15) -> WalBench:
-        server = own_postgres({"archive_mode": "on"}, programs_of(major, workplace))
-        made.append(wal_bench(PgBench(host, server, tmp_path), server, workplace))
-        made[-1].archive()
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.end_by_pg_ctl()
-    host.close()
-
-
-def moment(wal: WalBench) -> str:
-    """The server's clock, with no transaction at that very instant."""
-    time.sleep(0.02)
-    found = str(wal.sql("SELECT clock_timestamp()::text")[0][0])
-    time.sleep(0.02)
-    return found.replace(" ", "T")
+    with benches(own_postgres, workplace, tmp_path) as make:
+        yield make
 
 
 def rows(wal: WalBench) -> list[str]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runner.hosts.local import open_local
 from tests.modules.pg_bed import PgBench
-from tests.support.postgres import PostgresServer, service_user
+from tests.support.postgres import PostgresServer, programs_of, service_user
 from tests.support.workplace import Workplace
 
 
@@ -52,9 +55,13 @@ class WalBench:
         """Where backups and WAL are."""
         return {"service": "app", "repository": "main"}
 
+    def place(self) -> dict[str, Any]:
+        """Where the cluster is, and whose."""
+        return {"data_directory": str(self.data), "run_as": service_user() or "nobody"}
+
     def pitr(self, **more: object) -> dict[str, Any]:
         """pg_pitr's result."""
-        given = {**self.where(), "data_directory": str(self.data), "run_as": service_user() or "nobody", **more}
+        given = {**self.where(), **self.place(), **more}
         wanted = {name: value for name, value in given.items() if value is not None}
         return dict(self.bench.apply("pg_pitr", **wanted).data)
 
@@ -81,6 +88,36 @@ class WalBench:
     def stored(self) -> list[Path]:
         """The WAL files of the repository."""
         return sorted(path for path in (self.bench.root / "app" / "wal").rglob("*") if path.is_file())
+
+
+@contextmanager
+def benches(
+    own_postgres: Callable[..., PostgresServer], workplace: Workplace, root: Path
+) -> Iterator[Callable[..., WalBench]]:
+    """Makes benches with archiving set up, of any major version; their servers end with the context."""
+    host = open_local()
+    made: list[WalBench] = []
+
+    def make(major: int = 15) -> WalBench:
+        server = own_postgres({"archive_mode": "on"}, programs_of(major, workplace))
+        made.append(wal_bench(PgBench(host, server, root), server, workplace))
+        made[-1].archive()
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for one in made:
+            one.end_by_pg_ctl()
+        host.close()
+
+
+def moment(wal: WalBench) -> str:
+    """The server's clock, with no transaction at that very instant."""
+    time.sleep(0.02)
+    found = str(wal.sql("SELECT clock_timestamp()::text")[0][0])
+    time.sleep(0.02)
+    return found.replace(" ", "T")
 
 
 def wal_bench(bench: PgBench, server: PostgresServer, workplace: Workplace) -> WalBench:

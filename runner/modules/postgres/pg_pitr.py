@@ -7,14 +7,14 @@ away and recovered again; an exchange of directories is finished; after it only 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from dataclasses import field
+from contextlib import AbstractContextManager, suppress
+from dataclasses import field, replace
 from typing import Any, ClassVar, Literal
 
 from runner.backup.catalogue import LATEST
 from runner.backup.wal.archive import Archived, WalArchive
 from runner.backup.wal.fetching import read
-from runner.errors import TaskFailed, UsageError
+from runner.errors import ObjectNotFound, TaskFailed, UsageError, VerificationFailed
 from runner.frozen import frozen
 from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Outcome, Reading
@@ -24,6 +24,8 @@ from runner.modules.postgres.physical import fitness, replay, side
 from runner.modules.postgres.physical.choosing import Choice, choose
 from runner.modules.postgres.physical.cluster import Cluster, data_directory, in_compose, native
 from runner.modules.postgres.physical.exchange import Exchange, Verdict
+from runner.modules.postgres.physical.explored import Explored, Explorer
+from runner.modules.postgres.physical.exploring import Exploring, explore
 from runner.modules.postgres.physical.feeding import Feeding
 from runner.modules.postgres.physical.salvage import salvage
 from runner.modules.postgres.physical.side import Side
@@ -43,7 +45,7 @@ class PgPitrArgs:
     service: str | None = None
     repository: str | None = None
     backup: str = LATEST
-    state: Literal["restored", "rolled_back"] = "restored"
+    state: Literal["restored", "rolled_back", "explored", "absent"] = "restored"
     target: Literal["latest", "immediate"] = "latest"
     target_time: str | None = None
     target_lsn: str | None = None
@@ -81,13 +83,16 @@ class PgPitr:
     def preview(self, at: Reading, args: PgPitrArgs) -> Change:
         if args.state == "rolled_back":
             return Change(None, "would bring back what the last recovery replaced")
+        if args.state == "absent":
+            return Change(None, "would end the explored cluster and remove it, if there is one")
         target = args.wanted
         choice = _choose(at, args, target)
         data = {"backup_id": choice.manifest.id, "target": target.describe(), "segments": len(choice.reach.segments)}
         return Change(
             True,
             f"would recover backup {choice.manifest.id} to {target.describe()}"
-            f" through {len(choice.reach.segments)} WAL segments and swap it in",
+            f" through {len(choice.reach.segments)} WAL segments"
+            f" and {'leave it beside, paused' if args.state == 'explored' else 'swap it in'}",
             data=data,
         )
 
@@ -95,6 +100,8 @@ class PgPitr:
         cluster = _cluster(at, args)
         exchange = Exchange(at, cluster, seconds(args.keep_previous))
         exchange.settle()
+        if args.state in ("explored", "absent"):
+            return _explored(at, args, Explorer(at, cluster, exchange.place.room, args.server))
         if args.state == "rolled_back":
             return _rolled_back(at, args, cluster, exchange)
         if exchange.was_done(back=False):
@@ -165,6 +172,38 @@ def _is_that(at: Acting, args: PgPitrArgs, promoted: replay.Promoted) -> bool:
     return found == (promoted.system_identifier, promoted.timeline) and not row["recovering"]
 
 
+def _explored(at: Acting, args: PgPitrArgs, explorer: Explorer) -> Outcome:
+    if args.state == "absent":
+        return Outcome(explorer.remove(), {})
+    target = args.wanted
+    if target.kind == "latest":
+        raise UsageError("state: explored needs a target to stop at", hint="give target_time, target_lsn or another")
+    repository, service = _source(at, args)
+    salvage(at, explorer.cluster, repository, service, args.spool)
+    choice = _going_on(at, args, target, explorer.found())
+    major = _major(choice)
+    how = Exploring(repository, choice, target, major, args.settings, args.other_libc)
+    state, changed = explore(at, explorer, how)
+    aside = explorer.aside(major)
+    at.warn("a recovered cluster is left running beside the live one", "end it with pg_pitr, state: absent")
+    told = {"backup_id": state.backup, "target": state.target, "reached_lsn": state.lsn}
+    where = {
+        "socket": aside.sockets,
+        "port": 5432,
+        "user": aside.user,
+        "psql": list(explorer.psql(aside, args.database)),
+    }
+    return Outcome(changed, {**told, "last_commit": state.last_commit, "explored": where})
+
+
+def _going_on(at: Acting, args: PgPitrArgs, target: Target, found: Explored | None) -> Choice:
+    """With the backup that is explored already, if the target can be reached from it."""
+    if found is not None and args.backup in (LATEST, found.backup):
+        with suppress(VerificationFailed, ObjectNotFound):
+            return _choose(at, replace(args, backup=found.backup), target)
+    return _choose(at, args, target)
+
+
 def _rolled_back(at: Acting, args: PgPitrArgs, cluster: Cluster, exchange: Exchange) -> Outcome:
     if exchange.was_done(back=True):
         cluster.start()
@@ -212,12 +251,16 @@ def _asked(at: Acting, args: PgPitrArgs) -> str:
 def _side(
     at: Acting, args: PgPitrArgs, cluster: Cluster, exchange: Exchange, choice: Choice
 ) -> AbstractContextManager[Side]:
+    if args.server.compose is not None:
+        return side.in_own_container(at, cluster, exchange.place, args.server, _major(choice))
+    return side.native(at, cluster, exchange.place, args.server, _major(choice))
+
+
+def _major(choice: Choice) -> int:
     version = Version.of_text(str(choice.manifest.versions.get("postgresql", "")))
     if version is None:
         raise TaskFailed(f"backup {choice.manifest.id} does not say which PostgreSQL it is of")
-    if args.server.compose is not None:
-        return side.in_own_container(at, cluster, exchange.place, args.server, version.major)
-    return side.native(at, cluster, exchange.place, args.server, version.major)
+    return version.major
 
 
 def _choose(at: Reading, args: PgPitrArgs, target: Target) -> Choice:

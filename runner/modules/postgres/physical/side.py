@@ -22,7 +22,7 @@ from runner.modules.contract import Acting
 from runner.modules.docker.project import checked
 from runner.modules.postgres.physical.cluster import Cluster, as_owner
 from runner.modules.postgres.programs import Programs, find_programs, image_of, in_container, with_server
-from runner.modules.postgres.server import Server
+from runner.modules.postgres.server import Compose, Server
 from runner.modules.postgres.session import Postgres
 
 _PORT: Final = 5432
@@ -103,46 +103,83 @@ class Side:
 @contextmanager
 def native(at: Acting, cluster: Cluster, place: Place, server: Server, major: int) -> Iterator[Side]:
     """On the task's host, by its own server programs."""
+    with as_owner(at.host, cluster.owner).private_directory() as sockets:
+        yield natively(at, cluster, place.room, place.holding(FRESH), sockets, server, major)
+
+
+def natively(at: Acting, cluster: Cluster, room: str, data: str, sockets: str, server: Server, major: int) -> Side:
+    """The same, in directories of somebody else's choice."""
     owner = as_owner(at.host, cluster.owner)
     chosen = _chosen(with_server(owner, find_programs(owner, server)), major, at.host.name)
-    with owner.private_directory() as sockets:
-        yield Side(owner, owner, chosen, place.room, place.holding(FRESH), sockets, server.user, None)
+    return Side(owner, owner, chosen, room, data, sockets, server.user, None)
 
 
 @contextmanager
 def in_own_container(at: Acting, cluster: Cluster, place: Place, server: Server, major: int) -> Iterator[Side]:
     """In a container of the service's image; the room is mounted at its own path."""
-    compose = server.compose
-    if compose is None:
-        raise TypeError("a container needs a compose service")
-    host, name, ids = at.host, f"sentraplay-pitr-{secrets.token_hex(8)}", cluster.owner.ids
-    options = ("--network", "none", "--shm-size", "256m", "-v", f"{place.room}:{place.room}", "-u", ids)
-    start = ("docker", "run", "-d", "--rm", "--name", name, *options, "--label", f"sentraplay.run={at.run.id}")
-    host.run(Script('umask 077; mkdir -p -- "$1" && chown -- "$2" "$1"', (place.room, ids)))
+    name = f"sentraplay-pitr-{secrets.token_hex(8)}"
     try:
-        checked(host.run(command(*start, "--entrypoint", "sh", image_of(host, compose), "-c", _WAIT), check=False))
-        prefix = ("docker", "exec", "-i", "-u", ids, name)
-        chosen = _chosen(with_server(host, in_container(host, prefix, None, server.programs)), major, host.name)
-        yield Side(host, host, chosen, place.room, place.holding(FRESH), "/tmp", server.user, ids)
+        start_container(at, cluster, place.room, server, name)
+        yield in_named_container(at, cluster, place.room, place.holding(FRESH), server, major, name)
     finally:
-        with suppress(SentraPlayError):
-            host.run(command("docker", "rm", "-f", "-v", name), check=False)
+        end_container(at.host, name)
+
+
+def start_container(at: Acting, cluster: Cluster, room: str, server: Server, name: str) -> None:
+    """A container of the service's image that does nothing by itself, and ends after a week."""
+    host, ids = at.host, cluster.owner.ids
+    options = ("--network", "none", "--shm-size", "256m", "-v", f"{room}:{room}", "-u", ids)
+    start = ("docker", "run", "-d", "--rm", "--name", name, *options, "--label", f"sentraplay.run={at.run.id}")
+    host.run(Script('umask 077; mkdir -p -- "$1" && chown -- "$2" "$1"', (room, ids)))
+    image = image_of(host, _compose(server))
+    checked(host.run(command(*start, "--entrypoint", "sh", image, "-c", _WAIT), check=False))
+
+
+def in_named_container(
+    at: Acting, cluster: Cluster, room: str, data: str, server: Server, major: int, name: str
+) -> Side:
+    """In a container that `start_container` has started."""
+    host, ids = at.host, cluster.owner.ids
+    prefix = ("docker", "exec", "-i", "-u", ids, name)
+    chosen = _chosen(with_server(host, in_container(host, prefix, None, server.programs)), major, host.name)
+    return Side(host, host, chosen, room, data, "/tmp", server.user, ids)
+
+
+def end_container(host: Host, name: str) -> None:
+    """Remove it, if it is there."""
+    with suppress(SentraPlayError):
+        host.run(command("docker", "rm", "-f", "-v", name), check=False)
+
+
+def _compose(server: Server) -> Compose:
+    if server.compose is None:
+        raise TypeError("a container needs a compose service")
+    return server.compose
 
 
 @contextmanager
 def running(side: Side, settings: Mapping[str, str]) -> Iterator[None]:
     """Its server, up while the context is open; `settings` come on top. It ends with the connection to the host."""
-    _configure(side)
-    call = side.programs.command("postgres", *_options(side, settings))
-    prefix = len(side.programs.prefix)
-    logged = ("sh", "-c", 'log=$1; shift; umask 077; exec "$@" >"$log" 2>&1 </dev/null', "sh", f"{side.room}/log")
-    with side.host.stream(Command((*side.programs.prefix, *logged, *call.argv[prefix:]))) as stream:
+    with side.host.stream(_server(side, settings, 'exec "$@" >"$log" 2>&1 </dev/null')) as stream:
         try:
             yield
         finally:
             with suppress(SentraPlayError):
                 stop(side, "immediate")
         stream.finish(check=False)
+
+
+def launch(side: Side, settings: Mapping[str, str]) -> None:
+    """Begin to start its server, which then outlives the connection."""
+    side.host.run(_server(side, settings, 'cd /; setsid "$@" >"$log" 2>&1 </dev/null &'))
+
+
+def _server(side: Side, settings: Mapping[str, str], how: str) -> Command:
+    _configure(side)
+    call = side.programs.command("postgres", *_options(side, settings))
+    prefix = len(side.programs.prefix)
+    logged = ("sh", "-c", f"log=$1; shift; umask 077; {how}", "sh", f"{side.room}/log")
+    return Command((*side.programs.prefix, *logged, *call.argv[prefix:]))
 
 
 def stop(side: Side, mode: str) -> None:

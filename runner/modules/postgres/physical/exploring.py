@@ -1,0 +1,89 @@
+"""Recovery beside the live cluster that stops at its target and stays there, to look around and to go on from.
+
+A server that is at one target and asked for a later one goes on from where it is; for an earlier one it begins anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from runner.errors import VerificationFailed
+from runner.frozen import frozen
+from runner.hosts.contract import Script
+from runner.modules.contract import Acting
+from runner.modules.postgres.physical import fitness, replay, side
+from runner.modules.postgres.physical.choosing import Choice
+from runner.modules.postgres.physical.explored import Explored, Explorer
+from runner.modules.postgres.physical.feeding import Feeding
+from runner.modules.postgres.physical.side import Side
+from runner.modules.postgres.physical.target import Target
+from runner.modules.postgres.physical.unpacking import unpack
+from runner.repositories.contract import Repository
+
+_NO_FEED: Final = Script('rm -rf -- "$1"')
+# What PostgreSQL says of a target that lies before what the files already hold (src/backend/access/transam).
+_PASSED: Final = "before consistent recovery point"
+
+
+@frozen
+class Exploring:
+    """How to recover: `major` is the cluster's version, `settings` are the recovering server's."""
+
+    repository: Repository
+    choice: Choice
+    target: Target
+    major: int
+    settings: Mapping[str, str]
+    other_libc: bool
+
+
+def explore(at: Acting, explorer: Explorer, how: Exploring) -> tuple[Explored, bool]:
+    """Bring the exploration to the target; what is there then, and whether anything had to be done.
+
+    Raises what recovery raises; nothing of it stays then.
+    """
+    found = explorer.found()
+    try:
+        if found is not None and found.backup == how.choice.manifest.id:
+            aside = explorer.aside(how.major)
+            if found.target == how.target.describe() and side.is_up(aside):
+                return found, False
+            try:
+                return _moved(at, explorer, aside, how), True
+            except VerificationFailed as failed:
+                if _PASSED not in failed.message:
+                    raise
+        return _begun(at, explorer, how), True
+    except BaseException:
+        explorer.remove()
+        raise
+
+
+def _begun(at: Acting, explorer: Explorer, how: Exploring) -> Explored:
+    explorer.remove()
+    explorer.make()
+    aside = explorer.aside(how.major)
+    fitness.check(aside, how.choice.manifest, how.other_libc)
+    unpack(at, how.repository, how.choice.manifest, how.choice.base, aside)
+    aside.mark(replay.signal_file(how.target))
+    return _to_target(at, explorer, aside, how)
+
+
+def _moved(at: Acting, explorer: Explorer, aside: Side, how: Exploring) -> Explored:
+    explorer.write(Explored(how.choice.manifest.id, "", "", ""))  # no target's any more, until it has reached the next
+    side.stop(aside, "fast")
+    return _to_target(at, explorer, aside, how)
+
+
+def _to_target(at: Acting, explorer: Explorer, aside: Side, how: Exploring) -> Explored:
+    choice = how.choice
+    feeding = Feeding(choice.archive, choice.reach, aside.files, aside.feed, aside.chown)
+    aside.files.run(Script(_NO_FEED.text, (aside.feed,)))
+    feeding.prepare()
+    with feeding.going_on():
+        side.launch(aside, {**how.settings, **replay.settings(how.target, choice, feeding)})
+        reached = replay.until_target(at, aside, how.target, choice, feeding)
+    state = Explored(choice.manifest.id, how.target.describe(), reached.lsn, reached.last_commit)
+    explorer.write(state)
+    return state
