@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from runner.backup.catalogue import ids, read
-from runner.backup.checking import check_whole
+from runner.backup.chaining import Ground, ground
 from runner.backup.encryption import readable
-from runner.backup.identity import parse_id
-from runner.backup.lineage import lineage
-from runner.backup.manifest import BackupObject, Chain, Manifest
-from runner.backup.verifications import proof, verifications
+from runner.backup.manifest import BackupObject, Manifest
 from runner.errors import SentraPlayError, TaskFailed
 from runner.frozen import frozen
 from runner.hosts.contract import Host, Pipeline, Reader, Script
@@ -40,32 +37,16 @@ class Wish:
     max_chain: int
 
 
-@frozen
-class Base:
-    """What to build on, or why there is nothing: `why_not` is then said, as a warning if it is `odd`."""
-
-    manifest: Manifest | None
-    why_not: str = ""
-    odd: bool = False
-
-    @property
-    def chain(self) -> Chain | None:
-        if self.manifest is None:
-            return None
-        before = self.manifest.chain.parents if self.manifest.chain else ()
-        return Chain((*before, self.manifest.id))
-
-
-def base(repository: Repository, service: str, wish: Wish, now: datetime) -> Base:
+def base(repository: Repository, service: str, wish: Wish, now: datetime) -> Ground:
     """The newest backup that an increment can build on. Whatever is in doubt makes the next backup a whole one."""
     for backup_id in reversed(ids(repository, service, KIND)):
         try:
             found = read(repository, service, backup_id)
         except SentraPlayError as error:
-            return Base(None, f"the newest backup is damaged: {error}", odd=True)
+            return Ground(None, f"the newest backup is damaged: {error}", odd=True)
         if _is_alike(found, wish):
             return _usable(repository, found, wish, now)
-    return Base(None, "there is none of these paths and exclusions to build on")
+    return Ground(None, "there is none of these paths and exclusions to build on")
 
 
 def _is_alike(found: Manifest, wish: Wish) -> bool:
@@ -74,24 +55,11 @@ def _is_alike(found: Manifest, wish: Wish) -> bool:
     return bool(same and told.get(INCREMENTAL) and found.source.host == wish.host)
 
 
-def _usable(repository: Repository, found: Manifest, wish: Wish, now: datetime) -> Base:
-    length = len(found.chain.parents) + 1 if found.chain else 1
-    begun = parse_id(found.chain.base if found.chain else found.id)
-    if begun is None or now - begun.started_at >= timedelta(seconds=wish.full_every):
-        return Base(None, "the last whole one is old enough (full_every)")
-    if length >= wish.max_chain:
-        return Base(None, f"the chain has {length} backups (max_chain)")
-    if found.started_at > now or float(found.contents[HOST_CLOCK]) > wish.clock:
-        return Base(None, f"backup {found.id} is from the future: a clock was set back", odd=True)
-    try:
-        for one in lineage(repository, found):
-            check_whole(repository, one)
-            failed = proof(verifications(repository, one.service, one.id)).failed
-            if failed is not None:
-                return Base(None, f"the verification of {one.id} failed", odd=True)
-    except SentraPlayError as error:
-        return Base(None, str(error), odd=True)
-    return Base(found)
+def _usable(repository: Repository, found: Manifest, wish: Wish, now: datetime) -> Ground:
+    chosen = ground(repository, found, wish.full_every, wish.max_chain, now)
+    if chosen.manifest is not None and float(found.contents[HOST_CLOCK]) > wish.clock:
+        return Ground(None, f"backup {found.id} is from the future: a clock was set back", odd=True)
+    return chosen
 
 
 def snapshot_role(path: str) -> str:

@@ -11,12 +11,12 @@ from typing import Any, ClassVar, Literal
 
 from runner import __version__
 from runner.backup import tar
+from runner.backup.chaining import Ground
 from runner.backup.checking import check_opens
 from runner.backup.compression import Compression, Wanted, choose
 from runner.backup.increments import (
     HOST_CLOCK,
     INCREMENTAL,
-    Base,
     Wish,
     base,
     bring_snapshot,
@@ -120,14 +120,14 @@ def _forget_expired(host: Host, paths: Sequence[str], run: str) -> None:
         discard_expired(host, Place(path, path in mounts), time.time(), run)
 
 
-def _base(at: Acting, repository: Repository, found: _Found, args: FilesBackupArgs, now: datetime) -> Base:
+def _base(at: Acting, repository: Repository, found: _Found, args: FilesBackupArgs, now: datetime) -> Ground:
     if not args.incremental:
-        return Base(None)
+        return Ground(None)
     paths = tuple(path for path, _ in found.paths)
     wish = Wish(at.host.name, paths, args.exclude, found.clock, seconds(args.full_every), args.max_chain)
     chosen = base(repository, args.service, wish, now)
     if chosen.manifest is not None and not _has_snapshots(at, repository, chosen.manifest, paths):
-        chosen = Base(None, f"no identity at hand opens what {chosen.manifest.id} says of its files", odd=True)
+        chosen = Ground(None, f"no identity at hand opens what {chosen.manifest.id} says of its files", odd=True)
     if chosen.odd:
         at.warn(f"a whole backup is made: {chosen.why_not}", "verify the others (sentraplay backups verify)")
     return chosen
@@ -150,7 +150,7 @@ def _store_all(
     found: _Found,
     args: FilesBackupArgs,
     compression: Compression,
-    base: Base,
+    base: Ground,
 ) -> list[tar.Written]:
     archived = []
     with at.host.private_directory() as workdir:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import field
-from datetime import datetime
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import field, replace
+from datetime import UTC, datetime
 from time import monotonic
 from typing import ClassVar, Final, Literal
 
 from runner import __version__
-from runner.backup.compression import Compression, Wanted, choose
-from runner.backup.manifest import Provenance, to_json
+from runner.backup.chaining import Ground
+from runner.backup.compression import Wanted, choose
+from runner.backup.manifest import Manifest, Provenance, to_json
 from runner.backup.summary import summary, ways
+from runner.backup.transfer import Transferred
 from runner.backup.wal.archive import WalArchive
 from runner.backup.wal.names import Lsn, Segment
 from runner.backup.wal.reach import Start
@@ -24,10 +28,12 @@ from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.postgres.hints import client_reason
 from runner.modules.postgres.physical.base import KIND, Base, Tablespace
+from runner.modules.postgres.physical.increments import Wish, file_list, find_ground
 from runner.modules.postgres.physical.taking import Taking, by_directory, stream
 from runner.modules.postgres.server import Server
 from runner.modules.postgres.session import Postgres
 from runner.modules.postgres.versions import versions
+from runner.repositories.contract import Repository
 from runner.units import human_bytes, seconds
 
 _PAUSE: Final = 0.5
@@ -53,6 +59,9 @@ class PgBasebackupArgs:
     wal_timeout: Duration = "10m"
     compression: Wanted = "auto"
     max_rate: str | None = None
+    incremental: bool = False
+    full_every: Duration = "7d"
+    max_chain: int = 14
 
 
 @frozen
@@ -76,20 +85,58 @@ class PgBasebackup:
     def apply(self, at: Acting, args: PgBasebackupArgs) -> Outcome:
         server = Postgres(at.host, args.server, at.host, pause=at.sleep)
         cluster = _look(server, args)
-        compression = choose(at.host, args.compression)
-        made_by = Provenance(at.run.id, at.run.playbook, at.run.git_commit, __version__)
         repository = at.repositories.get(args.repository)
+        base = _ground(at, args, server, cluster, repository)
         try:
-            with BackupWriter(repository, args.service, KIND, made_by) as writer:
-                contents = _store(at, args, server, cluster, compression, writer)
-                manifest = writer.commit(at.host, contents)
+            manifest, moved = _backed_up(at, args, server, cluster, base)
         except CommandFailed as failed:
-            raise _no_backup(failed, server) from failed
-        how = ways(writer.ways)
+            if base.manifest is None:
+                raise _no_backup(failed, server) from failed
+            reason = client_reason(failed.result.stderr)
+            base = Ground(None, f"the server cannot tell what changed since {base.manifest.id}: {reason}", odd=True)
+            at.warn(f"a whole backup is made: {base.why_not}")
+            manifest, moved = _backed_up_whole(at, args, server, cluster, base)
+        how = ways(moved)
         if how["transfer_reason"]:
             at.warn(f"the controller relayed the bytes: {how['transfer_reason']}")
         data = {**summary(manifest, repository), **how, "backup": json.loads(to_json(manifest))}
-        return Outcome(True, {**data, **manifest.contents})
+        built = {"parents": list(base.chain.parents) if base.chain else [], "full_because": base.why_not}
+        return Outcome(True, {**manifest.contents, **data, **built})
+
+
+def _ground(at: Acting, args: PgBasebackupArgs, server: Postgres, cluster: _Cluster, repository: Repository) -> Ground:
+    if not args.incremental:
+        return Ground(None)
+    if args.wal == "include":
+        return Ground(None, "a backup with its own WAL inside is always whole")
+    wish = Wish(cluster.system_identifier, bool(cluster.tablespaces), seconds(args.full_every), args.max_chain)
+    found = find_ground(repository, args.service, server, wish, datetime.now(UTC))
+    if found.odd:
+        at.warn(f"a whole backup is made: {found.why_not}")
+    return found
+
+
+def _backed_up(
+    at: Acting, args: PgBasebackupArgs, server: Postgres, cluster: _Cluster, base: Ground
+) -> tuple[Manifest, Sequence[Transferred]]:
+    repository = at.repositories.get(args.repository)
+    with ExitStack() as stack:
+        since = None
+        if base.manifest is not None:
+            since = stack.enter_context(file_list(repository, base.manifest, at.host, server))
+        made_by = Provenance(at.run.id, at.run.playbook, at.run.git_commit, __version__)
+        writer = stack.enter_context(BackupWriter(repository, args.service, KIND, made_by))
+        contents = replace(_store(at, args, server, cluster, writer, since), chain=base.chain)
+        return writer.commit(at.host, contents), writer.ways
+
+
+def _backed_up_whole(
+    at: Acting, args: PgBasebackupArgs, server: Postgres, cluster: _Cluster, base: Ground
+) -> tuple[Manifest, Sequence[Transferred]]:
+    try:
+        return _backed_up(at, args, server, cluster, base)
+    except CommandFailed as failed:
+        raise _no_backup(failed, server) from failed
 
 
 def _look(server: Postgres, args: PgBasebackupArgs) -> _Cluster:
@@ -115,10 +162,11 @@ def _store(
     args: PgBasebackupArgs,
     server: Postgres,
     cluster: _Cluster,
-    compression: Compression,
     writer: BackupWriter,
+    since: str | None,
 ) -> Contents:
-    how = Taking(writer.id, args.wal == "include", cluster.segment_size, args.max_rate)
+    compression = choose(at.host, args.compression)
+    how = Taking(writer.id, args.wal == "include", cluster.segment_size, args.max_rate, since)
     known = versions(at.host, server, "pg_basebackup")
     if cluster.tablespaces:
         start = by_directory(at, server, how, compression, writer, cluster.tablespaces, cluster.size)

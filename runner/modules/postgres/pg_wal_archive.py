@@ -14,6 +14,7 @@ from runner.modules.contract import Acting, Change, Diff, Outcome, Reading
 from runner.modules.postgres.physical import archiving, spool
 from runner.modules.postgres.physical.checking import Wish, check
 from runner.modules.postgres.physical.cluster import Cluster, data_directory, in_compose, native
+from runner.modules.postgres.physical.increments import FIRST_MAJOR
 from runner.modules.postgres.physical.spool import Spool
 from runner.modules.postgres.server import Server
 from runner.modules.postgres.session import Postgres
@@ -32,6 +33,7 @@ class PgWalArchiveArgs:
     state: Literal["present", "absent", "check"] = "present"
     spool_in_server: str | None = None
     archive_timeout: Duration = 60
+    summarize_wal: bool = False
     restart: bool = False
     unit: str | None = None
     check_timeout: Duration = "2m"
@@ -110,9 +112,18 @@ def _checked(args: PgWalArchiveArgs) -> tuple[str, str]:
 def _plan(server: Postgres, args: PgWalArchiveArgs, now: archiving.Settings) -> _Plan:
     if args.state == "absent":
         return _Plan(archiving.unwanted(now), True, archiving.pending(now))
+    if args.summarize_wal and "summarize_wal" not in now:
+        raise TaskFailed(
+            f"PostgreSQL {server.version} cannot summarize its WAL",
+            where=server.where,
+            why=f"incremental base backups came with PostgreSQL {FIRST_MAJOR}",
+            hint="leave summarize_wal out; between base backups the WAL itself holds every change",
+        )
     owner = spool.server_owner(server, data_directory(server))
     ready = spool.is_ready(server.host, args.place, owner, _identifier(server))
-    return _Plan(archiving.wanted(now, args.place.inside, _timeout(args)), ready, archiving.pending(now))
+    return _Plan(
+        archiving.wanted(now, args.place.inside, _timeout(args), args.summarize_wal), ready, archiving.pending(now)
+    )
 
 
 def _timeout(args: PgWalArchiveArgs) -> int:

@@ -21,7 +21,7 @@ _COMMAND: Final = (
     'dd if="%p" of="$t" bs=1048576 conv=fsync status=none && mv "$t" "$s/%f" && sync "$s" && exit 0; '
     'rm -f "$t"; exit 1'
 )
-_NAMES: Final = ("wal_level", "archive_mode", "archive_command", "archive_timeout", "archive_library")
+_NAMES: Final = ("wal_level", "archive_mode", "archive_command", "archive_timeout", "archive_library", "summarize_wal")
 # While archive_mode is off the server shows archive_command as "(disabled)": then it is read from the files.
 _CURRENT: Final = """
 SELECT name, source, pending_restart,
@@ -30,7 +30,8 @@ SELECT name, source, pending_restart,
                            WHERE f.name = s.name ORDER BY f.seqno DESC LIMIT 1), '')
        END AS setting
 FROM pg_settings s
-WHERE name IN ('wal_level', 'archive_mode', 'archive_command', 'archive_timeout', 'archive_library', 'max_wal_senders')
+WHERE name IN ('wal_level', 'archive_mode', 'archive_command', 'archive_timeout', 'archive_library',
+               'max_wal_senders', 'summarize_wal')
 """
 # A reload is only a signal: how long the server may take to read its files, in seconds.
 _RELOAD: Final = 10.0
@@ -65,8 +66,11 @@ def current(server: Postgres) -> Settings:
     }
 
 
-def wanted(now: Settings, spool: str, timeout: int) -> Mapping[str, str]:
-    """What has to be different; `timeout` is archive_timeout in seconds. Empty if nothing has."""
+def wanted(now: Settings, spool: str, timeout: int, summaries: bool) -> Mapping[str, str]:
+    """What has to be different; `timeout` is archive_timeout in seconds. Empty if nothing has.
+
+    With `summaries` (PostgreSQL 17 and newer) incremental base backups become possible.
+    """
     wish = {
         "wal_level": now["wal_level"].value if now["wal_level"].value != "minimal" else "replica",
         "archive_mode": now["archive_mode"].value if now["archive_mode"].value != "off" else "on",
@@ -77,6 +81,8 @@ def wanted(now: Settings, spool: str, timeout: int) -> Mapping[str, str]:
     }
     if "archive_library" in now:
         wish["archive_library"] = ""
+    if summaries:
+        wish["summarize_wal"] = "on"
     return _different(now, wish)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from runner.backup.catalogue import LATEST, check_presence, find, ids, read
+from runner.backup.lineage import lineage
 from runner.backup.manifest import Manifest
 from runner.backup.wal.archive import Archived, WalArchive
 from runner.backup.wal.reach import Reach, reach
@@ -43,7 +44,8 @@ def choose(repository: Repository, service: str, backup: str, target: Target, te
     for manifest in _candidates(repository, service, backup):
         try:
             choice = _reaching(repository, manifest, target, text)
-            check_presence(repository, manifest)
+            for one in lineage(repository, manifest):
+                check_presence(repository, one)
             return choice
         except (VerificationFailed, ObjectNotFound) as error:
             reasons.append(error)

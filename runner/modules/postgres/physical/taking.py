@@ -46,12 +46,16 @@ _INTERVAL: Final = 2.0
 
 @frozen
 class Taking:
-    """How a base backup is taken; `own_wal` puts the WAL it needs into it, `label` marks it in the server's files."""
+    """How a base backup is taken; `own_wal` puts the WAL it needs into it, `label` marks it in the server's files.
+
+    `since` is the list of files of the backup an increment builds on, where pg_basebackup runs.
+    """
 
     label: str
     own_wal: bool
     segment_size: int
     max_rate: str | None
+    since: str | None = None
 
 
 def stream(at: Acting, server: Postgres, how: Taking, compression: Compression, writer: BackupWriter) -> Start:
@@ -123,8 +127,9 @@ def _room(host: Host, size: int) -> Iterator[str]:
 
 def _call(server: Postgres, how: Taking, *where: str) -> Command:
     wal = "fetch" if how.own_wal else "none"
+    since = (f"--incremental={how.since}",) if how.since else ()
     rate = ("--max-rate", how.max_rate) if how.max_rate else ()
-    options = ("-F", "tar", "-X", wal, "-c", "fast", "-l", how.label, *rate)
+    options = ("-F", "tar", "-X", wal, "-c", "fast", "-l", how.label, *rate, *since)
     return server.client("pg_basebackup", "", *where, *options)
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import posixpath
+from collections.abc import Sequence
 from typing import Final
 
 from runner.backup.encryption import readable
+from runner.backup.lineage import lineage
 from runner.backup.manifest import BackupObject, Manifest
 from runner.errors import TaskFailed, VerificationFailed
 from runner.hosts.contract import CommandFailed, Pipeline, Script, command
 from runner.modules.contract import Acting
 from runner.modules.postgres import space
-from runner.modules.postgres.physical.base import BASE_ROLE, MANIFEST_ROLE, Base, Tablespace
+from runner.modules.postgres.physical import increments
+from runner.modules.postgres.physical.base import BASE_ROLE, MANIFEST_ROLE, Base, Tablespace, base_of
 from runner.modules.postgres.physical.side import Side
 from runner.repositories.contract import Repository
 
@@ -24,18 +27,24 @@ _SYNC: Final = Script('sync -f "$1" 2>/dev/null || sync')
 
 
 def unpack(at: Acting, repository: Repository, manifest: Manifest, base: Base, side: Side) -> None:
-    """Every file of the backup in `side.data`, proved by pg_verifybackup.
+    """Every file of the backup in `side.data`, proved by pg_verifybackup; of an increment, with all it builds on.
 
     Tablespaces go beside their old places, into new directories. VerificationFailed if anything is not as the
     server sent it; TaskFailed if there is no room.
     """
+    chain = lineage(repository, manifest)
+    # Unpacked side by side, what a chain is combined from takes as much again, and the increments on top.
+    needed = base.all_bytes + (base.all_bytes + sum(one.size for one in chain[1:]) if len(chain) > 1 else 0)
     space.check(
         side.files.query,
         lambda path: command("df", "-P", "-k", "--", path),
-        [space.Need(posixpath.dirname(side.room), base.all_bytes)],
+        [space.Need(posixpath.dirname(side.room), needed)],
         side.files.name,
     )
-    _into(at, repository, manifest, manifest.object(BASE_ROLE), side, side.data)
+    if len(chain) > 1:
+        _chain(at, repository, chain, side)
+    else:
+        _into(at, repository, manifest, manifest.object(BASE_ROLE), side, side.data)
     if any(one.role == MANIFEST_ROLE for one in manifest.objects) and base.tablespaces:
         _file(at, repository, manifest, manifest.object(MANIFEST_ROLE), side, f"{side.data}/backup_manifest")
     for one in base.tablespaces:
@@ -44,7 +53,7 @@ def unpack(at: Acting, repository: Repository, manifest: Manifest, base: Base, s
         side.files.run(Script(_LINK.text, (side.data, str(one.oid), where)))
     if side.chown:
         side.files.run(command("chown", "-R", "--", side.chown, side.room))
-    verify(side, manifest, base)
+    verify(side, side.data, manifest, base)
     if base.tablespaces:
         # The server makes the links anew from this list, which named the old places.
         lines = "".join(f"{one.oid} {moved(one, manifest)}\n" for one in base.tablespaces)
@@ -57,10 +66,21 @@ def moved(one: Tablespace, manifest: Manifest) -> str:
     return f"{one.path.rstrip('/')}.{manifest.id}"
 
 
-def verify(side: Side, manifest: Manifest, base: Base) -> None:
-    """VerificationFailed unless every file is there with the size and checksum the server gave it."""
+def _chain(at: Acting, repository: Repository, chain: Sequence[Manifest], side: Side) -> None:
+    parts = [increments.part_of(side, number) for number in range(len(chain))]
+    for one, part in zip(chain, parts, strict=True):
+        _into(at, repository, one, one.object(BASE_ROLE), side, part)
+    if side.chown:
+        side.files.run(command("chown", "-R", "--", side.chown, side.room))
+    for one, part in zip(chain, parts, strict=True):
+        verify(side, part, one, base_of(one))
+    increments.combine(side, parts, chain[-1])
+
+
+def verify(side: Side, directory: str, manifest: Manifest, base: Base) -> None:
+    """VerificationFailed unless `directory` holds every file as the server sent it, by size and checksum."""
     options = () if base.own_wal else ("-n",)
-    call = side.programs.command("pg_verifybackup", *options, side.data)
+    call = side.programs.command("pg_verifybackup", *options, directory)
     found = side.host.query(call, check=False)
     if not found.ok:
         said = " / ".join(line for line in found.stderr.splitlines() if line.strip())
