@@ -1,18 +1,26 @@
-"""Retention carried out on a repository: what would go, and its removal."""
+"""Retention carried out on a repository: what would go of backups and of WAL, and its removal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Final
 
-from runner.backup.catalogue import Damaged, catalogue, is_of, sweep, traces
+from runner.backup.catalogue import Catalogue, Damaged, catalogue, is_of, sweep, traces
+from runner.backup.identity import parse_id
 from runner.backup.manifest import Manifest
 from runner.backup.removing import remove
-from runner.backup.retention import Candidate, Decision, Policy, decide
+from runner.backup.retention import BASE, Candidate, Decision, Policy, decide
 from runner.backup.standing import Standing, standing
+from runner.backup.wal.archive import Archived
+from runner.backup.wal.base import base_of
+from runner.backup.wal.pruning import Needing, WalPlan, plan_wal
 from runner.errors import RepositoryError
 from runner.frozen import frozen
 from runner.repositories.contract import Repository
+
+# Files of the WAL that go between two looks at whether somebody changed something.
+_AT_ONCE: Final = 200
 
 
 @frozen
@@ -25,11 +33,13 @@ class Verdict:
 
 @frozen
 class Plan:
-    """What retention says of a service's backups, oldest first; damaged ones are left alone."""
+    """What retention says of a service's backups, oldest first, and of the WAL beside them; damaged backups are left
+    alone."""
 
     service: str
     verdicts: tuple[Verdict, ...]
     damaged: tuple[Damaged, ...]
+    wal: tuple[WalPlan, ...]
 
     @property
     def dropped(self) -> tuple[Manifest, ...]:
@@ -44,11 +54,13 @@ class Pruned:
     removed: tuple[Manifest, ...]
     refused: tuple[tuple[Manifest, RepositoryError], ...]
     swept: tuple[str, ...]
+    wal: tuple[Archived, ...]
+    wal_refused: tuple[RepositoryError, ...]
 
     @property
     def size(self) -> int:
         """Bytes given back."""
-        return sum(one.size for one in self.removed)
+        return sum(one.size for one in self.removed) + sum(one.size for one in self.wal)
 
 
 def plan(repository: Repository, service: str, policy: Policy, now: datetime) -> Plan:
@@ -57,7 +69,8 @@ def plan(repository: Repository, service: str, policy: Policy, now: datetime) ->
     found = [standing(repository, manifest) for manifest in known.backups]
     decisions = {one.id: one for one in decide([_candidate(one, now) for one in found], policy, now)}
     verdicts = tuple(Verdict(one.manifest, decisions[one.manifest.id]) for one in found)
-    return Plan(service, verdicts, known.damaged)
+    staying = [one for one in found if decisions[one.manifest.id].keep]
+    return Plan(service, verdicts, known.damaged, _plan_wal(repository, service, known, staying, policy, now))
 
 
 def prune(
@@ -91,7 +104,60 @@ def prune(
         seen = frozenset(one for one in there if not (manifest in removed and is_of(one, manifest)))
         if manifest in removed:
             told(manifest)
-    return Pruned(tuple(removed), tuple(refused), tuple(sweep(repository, service)))
+    swept = tuple(sweep(repository, service))
+    return Pruned(tuple(removed), tuple(refused), swept, *_prune_wal(repository, service, policy, clock))
+
+
+def _plan_wal(
+    repository: Repository, service: str, known: Catalogue, staying: Sequence[Standing], policy: Policy, now: datetime
+) -> tuple[WalPlan, ...]:
+    if policy.is_empty:
+        return ()
+    bases = [_needing(one) for one in staying if one.manifest.kind == BASE]
+    damaged = [one.id for one in known.damaged if (identity := parse_id(one.id)) is None or identity.kind == BASE]
+    return plan_wal(repository, service, bases, damaged, policy.pitr_window, now)
+
+
+def _prune_wal(
+    repository: Repository, service: str, policy: Policy, clock: Callable[[], datetime]
+) -> tuple[tuple[Archived, ...], tuple[RepositoryError, ...]]:
+    """What no base backup needs that is there now, whatever retention had wished for; asked again as for backups."""
+    removed: list[Archived] = []
+    refused: list[RepositoryError] = []
+
+    def planned() -> tuple[WalPlan, ...]:
+        known = catalogue(repository, service)
+        found = [standing(repository, manifest) for manifest in known.backups]
+        return _plan_wal(repository, service, known, found, policy, clock())
+
+    seen = traces(repository, service)
+    for one in planned():
+        dropped = one.dropped
+        for at in range(0, len(dropped), _AT_ONCE):
+            if traces(repository, service) != seen:
+                return tuple(removed), tuple(refused)  # the next run sees what it means
+            try:
+                for file in dropped[at : at + _AT_ONCE]:
+                    repository.delete(file.key)
+                    removed.append(file)
+            except RepositoryError as error:
+                refused.append(error)  # of a lock: what comes after it is younger and locked for longer
+                break
+    return tuple(removed), tuple(refused)
+
+
+def _needing(one: Standing) -> Needing:
+    manifest = one.manifest
+    base = base_of(manifest)
+    return Needing(
+        manifest.id,
+        base.system_identifier,
+        group_of(manifest),
+        manifest.restored_point,
+        base.start,
+        is_good=one.proof.failed is None,
+        is_whole=manifest.chain is None,
+    )
 
 
 def group_of(manifest: Manifest) -> str:

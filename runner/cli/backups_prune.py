@@ -72,10 +72,15 @@ def prune_backups(
 
 
 def _show(found: Plan, output: str) -> None:
+    from runner.units import human_bytes
+
     if output == "json":
         for one in found.verdicts:
             decision = {"keep": one.decision.keep, "reasons": list(one.decision.reasons)}
             click.echo(json.dumps({"service": found.service, "id": one.manifest.id, **decision}))
+        for wal in found.wal:
+            told = {"files": wal.count, "dropped": len(wal.dropped), "bytes": wal.size, "reason": wal.reason}
+            click.echo(json.dumps({"service": found.service, "wal": wal.system_identifier, **told}))
         return
     rows = [
         (
@@ -89,6 +94,11 @@ def _show(found: Plan, output: str) -> None:
     rows += [(found.service, one.id, "keep", "its manifest is damaged: look at it by hand") for one in found.damaged]
     if rows:
         click.echo("\n".join(table(rows)))
+    for wal in found.wal:
+        click.echo(
+            f"WAL of {found.service}, cluster {wal.system_identifier}: {len(wal.dropped)} of {wal.count} files DROP"
+            f" ({human_bytes(wal.size)}); {wal.reason}"
+        )
 
 
 def _report(done: Pruned, output: str) -> None:
@@ -96,12 +106,15 @@ def _report(done: Pruned, output: str) -> None:
 
     if output == "text":
         swept = f", {len(done.swept)} leftovers" if done.swept else ""
-        click.echo(f"removed {len(done.removed)} backups, {human_bytes(done.size)}{swept}")
+        wal = f", {len(done.wal)} WAL files" if done.wal else ""
+        click.echo(f"removed {len(done.removed)} backups{wal}, {human_bytes(done.size)}{swept}")
     else:
-        click.echo(json.dumps({"removed": [one.id for one in done.removed], "bytes": done.size}))
-    if done.refused:
+        removed = {"removed": [one.id for one in done.removed], "wal_removed": len(done.wal)}
+        click.echo(json.dumps({**removed, "bytes": done.size}))
+    if done.refused or done.wal_refused:
+        told = [f"{manifest.id} stays: {error}" for manifest, error in done.refused]
         raise RepositoryError(
-            "; ".join(f"{manifest.id} stays: {error}" for manifest, error in done.refused),
+            "; ".join([*told, *(f"WAL stays: {error}" for error in done.wal_refused)]),
             why="the store refused to give them up",
             hint="if they are locked, that is what the lock is for; otherwise look at the credential's rights",
         )

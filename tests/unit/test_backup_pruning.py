@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -16,6 +18,10 @@ from runner.backup.policy import policy_of
 from runner.backup.pruning import plan, prune
 from runner.backup.retention import Policy
 from runner.backup.verifications import Verification, record
+from runner.backup.wal.archive import WalArchive, archived
+from runner.backup.wal.base import Base
+from runner.backup.wal.names import Lsn, Segment
+from runner.backup.wal.reach import Start
 from runner.errors import RepositoryError, UsageError
 from runner.repositories.memory import MemoryRepository
 from tests.unit.test_backup_catalogue import keep, manifest
@@ -166,3 +172,81 @@ def test_a_policy_is_read_as_people_write_it() -> None:
     assert found == Policy(keep_daily=7, keep_within=172800.0, time_zone="Europe/Berlin")
     with pytest.raises(UsageError, match="no time zone 'Mars/Base'"):
         policy_of({"keep_daily": 7, "time_zone": "Mars/Base"})
+
+
+def based(repository: MemoryRepository, number: int, segment: int) -> Manifest:
+    """A base backup that begins in a segment of timeline 1."""
+    size = 2**24
+    contents = Base("42", Start(1, Lsn(segment * size + 40), Lsn(segment * size + 256), size), False, 1).to_plain()
+    moment = datetime(2026, 11, number, 2, tzinfo=UTC)
+    identity = f"202611{number:02}T020000Z-base-abcdef"
+    return keep(repository, manifest(identity, kind="base", restored_point=moment, contents=contents))
+
+
+def archive(repository: MemoryRepository, *numbers: int) -> None:
+    for number in numbers:
+        name = Segment(1, number).name
+        sha256 = hashlib.sha256(name.encode()).hexdigest()
+        repository.put(WalArchive(repository, "app", "42").key(name, sha256, ""), io.BytesIO(b"wal"))
+
+
+def segments(repository: MemoryRepository) -> list[int]:
+    found = [one for ones in archived(repository, "app").values() for one in ones]
+    return sorted(Segment.of_name(one.name).number for one in found)
+
+
+def test_the_wal_before_the_oldest_base_backup_goes_with_what_was_before_it(repository: Refusing) -> None:
+    based(repository, 1, 2)
+    based(repository, 2, 5)
+    archive(repository, 1, 2, 3, 4, 5, 6)
+    (found,) = plan(repository, "app", Policy(keep_last=1, minimum_verified=0), NOW).wal
+    assert (len(found.dropped), segments(repository)) == (4, [1, 2, 3, 4, 5, 6])
+    done = prune(repository, "app", Policy(keep_last=1, minimum_verified=0), lambda: NOW)
+    assert (len(done.wal), segments(repository)) == (4, [5, 6])
+
+
+def test_a_base_backup_the_store_does_not_give_up_keeps_its_wal(repository: Refusing) -> None:
+    repository.refuses = based(repository, 1, 2).id
+    based(repository, 2, 5)
+    archive(repository, 1, 2, 3, 4, 5)
+    prune(repository, "app", Policy(keep_last=1, minimum_verified=0), lambda: NOW)
+    assert segments(repository) == [2, 3, 4, 5]
+
+
+def test_wal_the_store_does_not_give_up_ends_the_pruning_of_wal_and_is_told(repository: Refusing) -> None:
+    based(repository, 2, 5)
+    archive(repository, 1, 2, 3, 5)
+    repository.refuses = Segment(1, 2).name
+    done = prune(repository, "app", Policy(keep_last=1), lambda: NOW)
+    assert ([str(one) for one in done.wal_refused], segments(repository)) == (
+        ["memory: the object is locked"],
+        [2, 3, 5],
+    )
+
+
+def test_no_rule_deletes_no_wal(repository: Refusing) -> None:
+    based(repository, 2, 5)
+    archive(repository, 1, 5)
+    assert plan(repository, "app", Policy(), NOW).wal == ()
+    prune(repository, "app", Policy(), lambda: NOW)
+    assert segments(repository) == [1, 5]
+
+
+def test_a_base_backup_that_comes_meanwhile_ends_the_pruning_of_wal(
+    repository: Refusing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    based(repository, 2, 9)
+    archive(repository, *range(1, 10))
+
+    copied: list[Manifest] = []
+    real = repository.delete
+
+    def delete(key: str) -> None:
+        if not copied:
+            copied.append(based(repository, 1, 3))
+        real(key)
+
+    monkeypatch.setattr(repository, "delete", delete)
+    monkeypatch.setattr(pruning, "_AT_ONCE", 1)
+    prune(repository, "app", Policy(keep_last=5), lambda: NOW)
+    assert set(range(3, 10)) <= set(segments(repository))

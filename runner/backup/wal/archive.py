@@ -94,6 +94,15 @@ def only(found: Sequence[Archived], where: str) -> Archived:
     )
 
 
+def archived(repository: Repository, service: str) -> Mapping[str, tuple[Archived, ...]]:
+    """Every object of every cluster's WAL, by the cluster's system identifier."""
+    found: dict[str, list[Archived]] = {}
+    prefix = f"{check_service(service)}/{_DIRECTORY}/"
+    for one in _listed(repository, prefix):
+        found.setdefault(one.key.removeprefix(prefix).partition("/")[0], []).append(one)
+    return {system: tuple(ones) for system, ones in sorted(found.items())}
+
+
 def _listed(repository: Repository, prefix: str) -> Iterator[Archived]:
     for info in repository.list(prefix):
         match = _OBJECT.fullmatch(info.key.rpartition("/")[2])

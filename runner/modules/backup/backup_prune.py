@@ -13,6 +13,7 @@ from runner.backup.retention import Policy
 from runner.errors import TaskFailed
 from runner.frozen import frozen
 from runner.modules.contract import Acting, Change, Outcome, Reading
+from runner.units import human_bytes
 
 
 @frozen
@@ -29,8 +30,12 @@ class BackupPrune:
     def preview(self, at: Reading, args: BackupPruneArgs) -> Change:
         found = plan(at.repositories.get(args.repository), args.service, _policy(at, args), datetime.now(UTC))
         size = sum(one.size for one in found.dropped)
-        summary = f"would remove {len(found.dropped)} of {len(found.verdicts)} backups, {size} bytes"
-        return Change(bool(found.dropped), summary, data=_told(found))
+        files, wal = sum(len(one.dropped) for one in found.wal), sum(one.size for one in found.wal)
+        summary = (
+            f"would remove {len(found.dropped)} of {len(found.verdicts)} backups, {human_bytes(size)},"
+            f" and {files} WAL files, {human_bytes(wal)}"
+        )
+        return Change(bool(found.dropped or files), summary, data=_told(found))
 
     def apply(self, at: Acting, args: BackupPruneArgs) -> Outcome:
         repository, policy = at.repositories.get(args.repository), _policy(at, args)
@@ -38,10 +43,12 @@ class BackupPrune:
         done = prune(repository, args.service, policy, lambda: datetime.now(UTC))
         for manifest, error in done.refused:
             at.warn(f"backup {manifest.id} stays: {error}")
+        for refusal in done.wal_refused:
+            at.warn(f"WAL stays from here on: {refusal}")
         if found.damaged:
             names = ", ".join(one.id for one in found.damaged)
             at.warn(f"manifests are damaged and their backups were left alone: {names}", "look at them by hand")
-        return Outcome(bool(done.removed or done.swept), {**_told(found), **_done(done)})
+        return Outcome(bool(done.removed or done.swept or done.wal), {**_told(found), **_done(done)})
 
 
 def _policy(at: Reading, args: BackupPruneArgs) -> Policy:
@@ -62,6 +69,16 @@ def _told(found: Plan) -> dict[str, object]:
         "kept": [{"backup_id": one.manifest.id, "reasons": list(one.decision.reasons)} for one in kept],
         "dropped": [{"backup_id": one.manifest.id, "reasons": list(one.decision.reasons)} for one in dropped],
         "damaged": [one.id for one in found.damaged],
+        "wal": [
+            {
+                "system_identifier": one.system_identifier,
+                "files": one.count,
+                "dropped": len(one.dropped),
+                "bytes": one.size,
+                "reason": one.reason,
+            }
+            for one in found.wal
+        ],
     }
 
 
@@ -73,5 +90,6 @@ def _done(done: Pruned) -> dict[str, object]:
         "removed": names(done.removed),
         "refused": [{"backup_id": one.id, "reason": str(error)} for one, error in done.refused],
         "swept": len(done.swept),
+        "wal_removed": len(done.wal),
         "bytes": done.size,
     }

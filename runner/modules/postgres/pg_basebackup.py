@@ -17,6 +17,7 @@ from runner.backup.manifest import Manifest, Provenance, to_json
 from runner.backup.summary import summary, ways
 from runner.backup.transfer import Transferred
 from runner.backup.wal.archive import WalArchive
+from runner.backup.wal.base import KIND, Base, Tablespace
 from runner.backup.wal.names import Lsn, Segment
 from runner.backup.wal.reach import Start
 from runner.backup.wal.shipping import look, ship
@@ -27,7 +28,6 @@ from runner.hosts.contract import CommandFailed
 from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.postgres.hints import client_reason
-from runner.modules.postgres.physical.base import KIND, Base, Tablespace
 from runner.modules.postgres.physical.increments import Wish, file_list, find_ground
 from runner.modules.postgres.physical.taking import Taking, by_directory, stream
 from runner.modules.postgres.server import Server

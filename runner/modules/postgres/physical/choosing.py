@@ -10,10 +10,10 @@ from runner.backup.catalogue import LATEST, check_presence, find, ids, read
 from runner.backup.lineage import lineage
 from runner.backup.manifest import Manifest
 from runner.backup.wal.archive import Archived, WalArchive
+from runner.backup.wal.base import KIND, Base, base_of
 from runner.backup.wal.reach import Reach, reach
 from runner.errors import ObjectNotFound, SentraPlayError, VerificationFailed
 from runner.frozen import frozen
-from runner.modules.postgres.physical.base import KIND, Base, base_of
 from runner.modules.postgres.physical.target import Target
 from runner.repositories.contract import Repository
 

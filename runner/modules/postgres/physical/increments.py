@@ -14,10 +14,10 @@ from runner.backup.chaining import Ground, ground
 from runner.backup.checking import check_opens
 from runner.backup.encryption import readable
 from runner.backup.manifest import Manifest
+from runner.backup.wal.base import KIND, MANIFEST_ROLE, base_of
 from runner.errors import SentraPlayError, TaskFailed, VerificationFailed
 from runner.frozen import frozen
 from runner.hosts.contract import Command, Host, Pipeline, Script
-from runner.modules.postgres.physical.base import KIND, MANIFEST_ROLE, base_of
 from runner.modules.postgres.physical.side import Side
 from runner.modules.postgres.session import Postgres
 from runner.repositories.contract import Repository

@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Final
 
 from runner.backup.compression import Compression
+from runner.backup.wal.base import BASE_ROLE, MANIFEST_ROLE, Tablespace
 from runner.backup.wal.names import Lsn
 from runner.backup.wal.reach import Start
 from runner.backup.watching import Moved
@@ -20,7 +21,6 @@ from runner.frozen import frozen
 from runner.hosts.contract import Command, Host, Pipeline, Reader, Script, command
 from runner.modules.contract import Acting
 from runner.modules.postgres import space
-from runner.modules.postgres.physical.base import BASE_ROLE, MANIFEST_ROLE, Tablespace
 from runner.modules.postgres.session import Postgres
 
 # The server's own list of files comes last in the stream. It is kept beside the bytes as they pass: it alone says

@@ -10,12 +10,12 @@ from typing import Final
 from runner.backup.encryption import readable
 from runner.backup.lineage import lineage
 from runner.backup.manifest import BackupObject, Manifest
+from runner.backup.wal.base import BASE_ROLE, MANIFEST_ROLE, Base, Tablespace, base_of
 from runner.errors import TaskFailed, VerificationFailed
 from runner.hosts.contract import CommandFailed, Pipeline, Script, command
 from runner.modules.contract import Acting
 from runner.modules.postgres import space
 from runner.modules.postgres.physical import increments
-from runner.modules.postgres.physical.base import BASE_ROLE, MANIFEST_ROLE, Base, Tablespace, base_of
 from runner.modules.postgres.physical.side import Side
 from runner.repositories.contract import Repository
 
