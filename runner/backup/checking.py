@@ -10,6 +10,8 @@ from runner.backup.compression import undo
 from runner.backup.encryption import fitting, opened
 from runner.backup.identity import MANIFEST, is_beside, object_key
 from runner.backup.manifest import BackupObject, Manifest
+from runner.backup.wal.fetching import prove
+from runner.backup.wal.own import own_wal
 from runner.errors import TaskFailed, VerificationFailed
 from runner.hosts.contract import CommandFailed, Host, Pipeline, Script
 from runner.repositories.contract import Repository, StoredObject
@@ -25,8 +27,10 @@ _DRAIN: Final = Script("exec cat >/dev/null")
 
 
 def check_whole(repository: Repository, manifest: Manifest) -> None:
-    """VerificationFailed unless exactly the objects the manifest names are there, with their sizes."""
+    """VerificationFailed unless exactly the objects the manifest names are there, with their sizes, and of a base
+    backup the WAL it needs."""
     check_presence(repository, manifest)
+    own_wal(repository, manifest)
     known = {one.name for one in manifest.objects} | {MANIFEST}
     prefix = object_key(manifest.service, manifest.id, "")
     names = [info.key.removeprefix(prefix) for info in repository.list(prefix)]
@@ -41,7 +45,8 @@ def check_whole(repository: Repository, manifest: Manifest) -> None:
 
 
 def check_sound(repository: Repository, manifest: Manifest, controller: Host, moved: Moved) -> None:
-    """Read every object through this process and decode it; VerificationFailed if one is not as it was stored.
+    """Read every object through this process and decode it, and the WAL a base backup needs; VerificationFailed if
+    anything is not as it was stored.
 
     `moved(name, done, total)` is told the bytes. Nothing is written anywhere. A dump is decompressed, not
     restored: that is for backup_verify, which has a server.
@@ -62,6 +67,9 @@ def check_sound(repository: Repository, manifest: Manifest, controller: Host, mo
         _compare(tap, expected, repository)
         if one.format == "tar":
             check_entries(manifest, one, entries, repository.describe())
+    archive, files = own_wal(repository, manifest)
+    for wal in files:
+        prove(archive, wal, controller)
 
 
 def check_opens(repository: Repository, manifest: Manifest) -> bool | None:

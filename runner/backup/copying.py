@@ -13,6 +13,8 @@ from typing import BinaryIO
 from runner.backup.catalogue import check_presence, raw, stored
 from runner.backup.identity import manifest_key
 from runner.backup.manifest import Manifest
+from runner.backup.wal.names import is_history
+from runner.backup.wal.own import own_wal
 from runner.errors import AlreadyExists, ObjectNotFound, Refused, SentraPlayError, VerificationFailed
 from runner.repositories.contract import Repository, StoredObject
 from runner.repositories.streams import BLOCK, Tap, buffered
@@ -47,9 +49,9 @@ def is_there(target: Repository, source: Repository, manifest: Manifest) -> bool
 def copy(source: Repository, target: Repository, manifest: Manifest, moved: Moved = nobody) -> bool:
     """Copy one backup of `source` to `target`; False if it is there already.
 
-    `moved(key, done, total)` is told the bytes of each object. What it builds on is not copied: see
-    `lineage.lineage`. VerificationFailed if an object is damaged in `source` or did not arrive as it is;
-    Refused if it is not encrypted and `target` wants it to be.
+    `moved(key, done, total)` is told the bytes of each object. With a base backup goes the WAL it needs, and no more.
+    What a backup builds on is not copied: see `lineage.lineage`. VerificationFailed if an object is damaged in
+    `source` or did not arrive as it is; Refused if it is not encrypted and `target` wants it to be.
     """
     if target.encryption.recipients and manifest.encryption is None:
         raise Refused(
@@ -58,6 +60,7 @@ def copy(source: Repository, target: Repository, manifest: Manifest, moved: Move
             why="a copy is byte for byte what it was copied from",
             hint="take a backup into a repository with `encryption` and copy that",
         )
+    _bring_wal(source, target, manifest, moved)
     if is_there(target, source, manifest):
         return False
     for one in manifest.objects:
@@ -68,6 +71,17 @@ def copy(source: Repository, target: Repository, manifest: Manifest, moved: Move
     with suppress(AlreadyExists):
         target.put_if_absent(manifest_key(manifest.service, manifest.id), raw(source, manifest.service, manifest.id))
     return is_there(target, source, manifest)
+
+
+def _bring_wal(source: Repository, target: Repository, manifest: Manifest, moved: Moved) -> None:
+    """What a base backup is nothing without: the WAL it needs, and the histories of its cluster's timelines."""
+    archive, own = own_wal(source, manifest)
+    histories = [one for name, found in archive.files().items() if is_history(name) for one in found] if own else []
+    for one in (*own, *histories):
+        with source.get(one.key) as stream:
+            wanted = StoredObject(one.key, *_measured(stream))
+        if not _arrived(target, wanted):
+            _send(source, target, wanted, moved)
 
 
 def _send(source: Repository, target: Repository, wanted: StoredObject, moved: Moved) -> None:

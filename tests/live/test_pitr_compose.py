@@ -63,6 +63,13 @@ def test_a_dropped_table_comes_back_and_what_was_replaced_too(bench: PgBench, co
     assert base["backup"]["contents"]["timeline"] == 1
     bench.apply("pg_wal_archive", **WHERE, **{**archive, "state": "check"})
 
+    # Proved in a container of its own, which is gone again.
+    asked = [{"query": "SELECT count(*) FROM findings", "at_least": 1}]
+    looked = {"server": server, "database": stack.environment["POSTGRES_DB"]}
+    running = stack.machine.run("docker", "ps", "-q").split()
+    assert bench.apply("backup_verify", **WHERE, **looked, kind="base", assertions=asked).data["level"] == "restore"
+    assert stack.machine.run("docker", "ps", "-q").split() == running
+
     # The disaster.
     before = stack.contents()
     with stack.connect() as session:
@@ -77,7 +84,6 @@ def test_a_dropped_table_comes_back_and_what_was_replaced_too(bench: PgBench, co
     containers = stack.machine.run("docker", "ps", "-q").split()
 
     # Looked at, beside it: what the drop did not touch can be read while it is paused before it.
-    looked = {"server": server, "database": stack.environment["POSTGRES_DB"]}
     found = bench.apply("pg_pitr", **WHERE, **looked, state="explored", spool=spool, target_time=moment.isoformat())
     words = [word for word in found.data["explored"]["psql"] if word != "-it"]
     assert stack.machine.run(*words, "-At", "-c", "SELECT count(*) FROM baselines").strip() == str(rows)
@@ -94,7 +100,7 @@ def test_a_dropped_table_comes_back_and_what_was_replaced_too(bench: PgBench, co
         spool=spool,
         target_time=moment.isoformat(),
         database=stack.environment["POSTGRES_DB"],
-        assertions=[{"query": "SELECT count(*) FROM findings", "at_least": 1}],
+        assertions=asked,
     ).data
     assert data["timeline"] == 2
     assert stack.contents() == before

@@ -30,11 +30,8 @@ def fetch(archive: WalArchive, one: Archived, host: Host, path: str, owner: str 
         command("sha256sum"),
     )
     try:
-        with archive.repository.get(one.key) as stored, host.stream(Pipeline(members)) as stream:
-            fill(stream, _plain(archive.repository, one, stored))
-            said = stream.stdout.read()
-            stream.finish()
-        if said[:64].decode() != one.sha256:
+        said = _through(archive, one, host, members)
+        if said[:64] != one.sha256:
             raise _damaged(archive, one, "its sha256 is another")
         host.run(Script(_COMMIT.text, (temporary, path, owner or "")))
     except CommandFailed as failed:
@@ -44,6 +41,25 @@ def fetch(archive: WalArchive, one: Archived, host: Host, path: str, owner: str 
     finally:
         with suppress(SentraPlayError):
             host.run(command("rm", "-f", "--", temporary))
+
+
+def prove(archive: WalArchive, one: Archived, host: Host) -> None:
+    """Read a file whole, decompressed on the host, and write it nowhere; VerificationFailed if it is not what was
+    archived."""
+    try:
+        said = _through(archive, one, host, (*undo(host, one.compression), command("sha256sum")))
+    except CommandFailed as failed:
+        raise _damaged(archive, one, failed.result.stderr.strip()) from failed
+    if said[:64] != one.sha256:
+        raise _damaged(archive, one, "its sha256 is another")
+
+
+def _through(archive: WalArchive, one: Archived, host: Host, members: tuple[Command | Script, ...]) -> str:
+    with archive.repository.get(one.key) as stored, host.stream(Pipeline(members)) as stream:
+        fill(stream, _plain(archive.repository, one, stored))
+        said = stream.stdout.read()
+        stream.finish()
+    return said.decode()
 
 
 def read(archive: WalArchive, one: Archived, reader: Reader) -> str:

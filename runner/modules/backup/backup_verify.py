@@ -17,18 +17,21 @@ from runner.backup.lineage import lineage
 from runner.backup.manifest import BackupObject, Manifest
 from runner.backup.summary import summary
 from runner.backup.verifications import Level, Verification, record
+from runner.backup.wal.base import KIND
 from runner.errors import ObjectNotFound, SentraPlayError, VerificationFailed
 from runner.frozen import frozen
 from runner.hosts.contract import CommandFailed, Pipeline
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.postgres import verification
+from runner.modules.postgres.physical import proving
 from runner.modules.postgres.server import Server
 from runner.repositories.contract import Repository
 
-Kind = Literal["database", "files", "images"]
+Kind = Literal["database", "files", "images", "base"]
 
 # What of a result is worth keeping for years: counts, not every table's.
-_RECORDED: Final = ("entries", "rows")
+_RECORDED: Final = ("entries", "rows", "segments")
+_RESTORED: Final = ("database", KIND)
 
 
 @frozen
@@ -42,6 +45,7 @@ class BackupVerifyArgs:
     assertions: tuple[Mapping[str, object], ...] = ()
     jobs: int = 2
     run_as: str = "postgres"
+    database: str = "postgres"
     record: bool = True
 
 
@@ -101,7 +105,7 @@ def _record(
         return
     found = {name: value for name, value in (details or {}).items() if name in _RECORDED}
     # Of files and images there is no server to restore into: they were decoded to the last byte.
-    level: Level = "full" if args.level == "restore" and manifest.kind != "database" else args.level
+    level: Level = "full" if args.level == "restore" and manifest.kind not in _RESTORED else args.level
     result = Verification(manifest.id, level, datetime.now(UTC), took, error, at.run.id, found)
     try:
         record(repository, manifest, result)
@@ -112,14 +116,37 @@ def _record(
 def _proved(at: Acting, repository: Repository, chain: Sequence[Manifest], args: BackupVerifyArgs) -> dict[str, object]:
     """All that a restore would read is read; `chain` ends with the backup itself."""
     manifest = chain[-1]
-    if manifest.kind != "database":
-        return {"entries": sum(_listed(at, repository, one, part) for one in chain for part in archives(one))}
     # Of the description only what leads to programs is passed on: no address, role or password of the live server.
     programs = replace(Server(), programs=args.server.programs, compose=args.server.compose)
+    if manifest.kind == KIND:
+        return _base_proved(at, repository, chain, args, replace(programs, user=args.server.user))
+    if manifest.kind != "database":
+        return {"entries": sum(_listed(at, repository, one, part) for one in chain for part in archives(one))}
     if args.level == "full":
         verification.decoded(at, repository, manifest, programs, args.run_as)
         return {}
     return verification.restored(at, repository, manifest, programs, args.assertions, args.jobs, args.run_as)
+
+
+def _base_proved(
+    at: Acting, repository: Repository, chain: Sequence[Manifest], args: BackupVerifyArgs, server: Server
+) -> dict[str, object]:
+    if args.level == "restore":
+        return proving.recovered(at, repository, chain[-1], server, args.run_as, args.database, args.assertions)
+    parts = [(one, part) for one in chain for part in archives(one)]
+    for one, part in parts:
+        if part.format != "tar":
+            _read(at, repository, one, part)
+    entries = sum(_listed(at, repository, one, part) for one, part in parts if part.format == "tar")
+    return {"entries": entries, "segments": proving.wal_read(at, repository, chain[-1])}
+
+
+def _read(at: Acting, repository: Repository, manifest: Manifest, one: BackupObject) -> None:
+    with readable(repository, manifest, one, at.host) as opening:
+        try:
+            at.host.query(Pipeline((*opening.members, COUNT)), stdin=opening.stdin)
+        except CommandFailed as failed:
+            raise undecodable(manifest, one, failed, at.host.name) from failed
 
 
 def _listed(at: Acting, repository: Repository, manifest: Manifest, one: BackupObject) -> int:

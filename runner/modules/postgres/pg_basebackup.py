@@ -18,8 +18,7 @@ from runner.backup.summary import summary, ways
 from runner.backup.transfer import Transferred
 from runner.backup.wal.archive import WalArchive
 from runner.backup.wal.base import KIND, Base, Tablespace
-from runner.backup.wal.names import Lsn, Segment
-from runner.backup.wal.reach import Start
+from runner.backup.wal.own import missing
 from runner.backup.wal.shipping import look, ship
 from runner.backup.writer import BackupWriter, Contents
 from runner.errors import TaskFailed
@@ -183,26 +182,18 @@ def _wait_for_wal(at: Acting, args: PgBasebackupArgs, base: Base, server: Postgr
     """Until all WAL from the backup's start to its end is in the repository; it is no backup before."""
     archive = WalArchive(at.repositories.get(args.repository), args.service, base.system_identifier)
     until = monotonic() + seconds(args.wal_timeout)
-    while missing := _missing(archive, base.start):
+    while left := missing(archive, base.start):
         if args.spool is not None and (waiting := look(at.host, args.spool)).waiting:
             ship(at.host, waiting, archive.repository, args.service, choose(at.host, args.compression))
             continue
         if monotonic() > until:
             raise TaskFailed(
-                f"WAL segment {missing[0]}, which the backup needs, is not in the repository after {args.wal_timeout}",
+                f"WAL segment {left[0]}, which the backup needs, is not in the repository after {args.wal_timeout}",
                 where=archive.describe(),
                 why="without it the backup cannot be restored, so there is none",
                 hint="give `spool` to ship from, or schedule pg_wal_ship; pg_wal_archive with state: check says more",
             )
         at.sleep(_PAUSE)
-
-
-def _missing(archive: WalArchive, start: Start) -> list[str]:
-    last = Segment.holding(Lsn(start.stop.position - 1), start.timeline, start.segment_size)
-    numbers = range(start.segment.number, last.number + 1)
-    wanted = [Segment(start.timeline, number, start.segment_size).name for number in numbers]
-    there = archive.among(wanted)
-    return [name for name in wanted if name not in there]
 
 
 def _no_backup(failed: CommandFailed, server: Postgres) -> TaskFailed:

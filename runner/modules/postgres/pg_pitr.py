@@ -18,20 +18,18 @@ from runner.errors import ObjectNotFound, TaskFailed, UsageError, VerificationFa
 from runner.frozen import frozen
 from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Outcome, Reading
-from runner.modules.postgres import assertions
 from runner.modules.postgres.database import CannotConnect
 from runner.modules.postgres.physical import fitness, replay, side
-from runner.modules.postgres.physical.choosing import Choice, choose
+from runner.modules.postgres.physical.choosing import Choice, choose, major_of
 from runner.modules.postgres.physical.cluster import Cluster, data_directory, in_compose, native
 from runner.modules.postgres.physical.exchange import Exchange, Verdict
 from runner.modules.postgres.physical.explored import Explored, Explorer
 from runner.modules.postgres.physical.exploring import Exploring, explore
-from runner.modules.postgres.physical.feeding import Feeding
+from runner.modules.postgres.physical.recovering import recover
 from runner.modules.postgres.physical.salvage import salvage
 from runner.modules.postgres.physical.side import Side
 from runner.modules.postgres.physical.target import Target, target_of
 from runner.modules.postgres.physical.unpacking import unpack
-from runner.modules.postgres.programs import Version
 from runner.modules.postgres.server import Server
 from runner.modules.postgres.session import Postgres
 from runner.repositories.contract import Repository
@@ -133,26 +131,9 @@ def _recovered(at: Acting, args: PgPitrArgs, cluster: Cluster, exchange: Exchang
 def _replayed(
     at: Acting, args: PgPitrArgs, aside: Side, target: Target, choice: Choice
 ) -> tuple[Mapping[str, Any], Verdict]:
-    """The log replayed to the target, the cluster made a primary, the assertions held, cleanly stopped."""
-    feeding = Feeding(choice.archive, choice.reach, aside.files, aside.feed, aside.chown)
-    feeding.prepare()
-    aside.mark(replay.signal_file(target))
-    given = {**args.settings, **replay.settings(target, choice, feeding)}
-    with feeding.going_on(), side.running(aside, given):
-        reached = replay.until_target(at, aside, target, choice, feeding)
-        promoted = replay.promote(at, aside, target)
-        # Not while it is paused: what was under way at the target still holds its locks then (a DROP TABLE, for one).
-        held = assertions.check(aside.server.database(args.database), args.assertions)
-        side.stop(aside, "fast")
-    replay.announce(aside, promoted)
-    data = {
-        "reached_lsn": reached.lsn,
-        "last_commit": reached.last_commit,
-        "segments": len(feeding.taken),
-        "timeline": promoted.timeline,
-        "assertions": held,
-    }
-    return data, lambda: _is_that(at, args, promoted)
+    found = recover(at, aside, choice, target, args.settings, args.database, args.assertions)
+    replay.announce(aside, found.promoted)
+    return found.to_plain(), lambda: _is_that(at, args, found.promoted)
 
 
 def _is_that(at: Acting, args: PgPitrArgs, promoted: replay.Promoted) -> bool:
@@ -181,7 +162,7 @@ def _explored(at: Acting, args: PgPitrArgs, explorer: Explorer) -> Outcome:
     repository, service = _source(at, args)
     salvage(at, explorer.cluster, repository, service, args.spool)
     choice = _going_on(at, args, target, explorer.found())
-    major = _major(choice)
+    major = major_of(choice.manifest)
     how = Exploring(repository, choice, target, major, args.settings, args.other_libc)
     state, changed = explore(at, explorer, how)
     aside = explorer.aside(major)
@@ -252,15 +233,8 @@ def _side(
     at: Acting, args: PgPitrArgs, cluster: Cluster, exchange: Exchange, choice: Choice
 ) -> AbstractContextManager[Side]:
     if args.server.compose is not None:
-        return side.in_own_container(at, cluster, exchange.place, args.server, _major(choice))
-    return side.native(at, cluster, exchange.place, args.server, _major(choice))
-
-
-def _major(choice: Choice) -> int:
-    version = Version.of_text(str(choice.manifest.versions.get("postgresql", "")))
-    if version is None:
-        raise TaskFailed(f"backup {choice.manifest.id} does not say which PostgreSQL it is of")
-    return version.major
+        return side.in_own_container(at, cluster, exchange.place, args.server, major_of(choice.manifest))
+    return side.native(at, cluster, exchange.place, args.server, major_of(choice.manifest))
 
 
 def _choose(at: Reading, args: PgPitrArgs, target: Target) -> Choice:

@@ -12,9 +12,10 @@ from runner.backup.manifest import Manifest
 from runner.backup.wal.archive import Archived, WalArchive
 from runner.backup.wal.base import KIND, Base, base_of
 from runner.backup.wal.reach import Reach, reach
-from runner.errors import ObjectNotFound, SentraPlayError, VerificationFailed
+from runner.errors import ObjectNotFound, SentraPlayError, TaskFailed, VerificationFailed
 from runner.frozen import frozen
 from runner.modules.postgres.physical.target import Target
+from runner.modules.postgres.programs import Version
 from runner.repositories.contract import Repository
 
 Text = Callable[[Archived], str]
@@ -58,6 +59,14 @@ def choose(repository: Repository, service: str, backup: str, target: Target, te
         )
     # Backups made after the target say nothing about what is wrong with those made before it.
     raise next((one for one in reasons if not isinstance(one, _TooLate)), reasons[-1])
+
+
+def major_of(manifest: Manifest) -> int:
+    """The major version of PostgreSQL whose files they are."""
+    version = Version.of_text(str(manifest.versions.get("postgresql", "")))
+    if version is None:
+        raise TaskFailed(f"backup {manifest.id} does not say which PostgreSQL it is of")
+    return version.major
 
 
 def _candidates(repository: Repository, service: str, backup: str) -> Sequence[Manifest]:
