@@ -111,6 +111,46 @@ def test_check_names_a_segment_that_is_missing(wal: WalBench) -> None:
         wal.archive(state="check", **WHERE)
 
 
+def flip(path: Path) -> None:
+    whole = bytearray(path.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    path.write_bytes(bytes(whole))
+
+
+def test_a_full_check_reads_every_file_of_the_archive(wal: WalBench) -> None:
+    wal.archiving()
+    wal.switch()
+    data = wal.archive(state="check", level="full", **WHERE).data
+    assert data["read"] == len(wal.stored()) == 2
+
+
+def test_a_full_check_names_every_file_with_a_flipped_bit_and_a_quick_one_reads_none(wal: WalBench) -> None:
+    wal.archiving()
+    names = [wal.switch(), wal.switch(), wal.switch()]
+    wal.ship()
+    flip(wal.stored()[0])
+    flip(wal.stored()[2])
+    assert wal.archive(state="check", **WHERE).data["read"] == 0
+    with pytest.raises(VerificationFailed, match=f"{names[0]} is damaged") as met:
+        wal.archive(state="check", level="full", **WHERE)
+    assert names[2] in met.value.message and names[1] not in met.value.message
+
+
+def test_a_full_check_reads_other_timelines_too(wal: WalBench) -> None:
+    wal.archiving()
+    wal.switch()
+    wal.ship()
+    known = wal.stored()[0]
+    place = known.parent.parent / "00000007"
+    place.mkdir()
+    other = place / known.name.replace("00000001", "00000007", 1)
+    shutil.copy2(known, other)
+    assert wal.archive(state="check", level="full", **WHERE).data["read"] == 3
+    flip(other)
+    with pytest.raises(VerificationFailed, match=f"{other.name[:24]} is damaged"):
+        wal.archive(state="check", level="full", **WHERE)
+
+
 def test_check_without_archiving_fails_at_once(wal: WalBench) -> None:
     with pytest.raises(VerificationFailed, match="does not archive"):
         wal.archive(state="check", **WHERE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import BinaryIO, Final
 
@@ -14,6 +16,7 @@ from runner.repositories.receiving import fill
 from runner.repositories.streams import buffered
 
 _HEAD: Final = 64 * 1024
+_LANES: Final = 3
 _WRITE: Final = 'umask 077; exec tee -- "$1"'
 _COMMIT: Final = Script('[ -z "$3" ] || chown -- "$3" "$1" || exit; exec mv -f -- "$1" "$2"')
 
@@ -52,6 +55,25 @@ def prove(archive: WalArchive, one: Archived, host: Host) -> None:
         raise _damaged(archive, one, failed.result.stderr.strip()) from failed
     if said[:64] != one.sha256:
         raise _damaged(archive, one, "its sha256 is another")
+
+
+def prove_all(archive: WalArchive, files: Sequence[Archived], host: Host) -> None:
+    """As `prove`, of each; every one is read before VerificationFailed names all that are damaged."""
+
+    def problem(one: Archived) -> VerificationFailed | None:
+        try:
+            prove(archive, one, host)
+        except VerificationFailed as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(_LANES) as pool:
+        found = [error for error in pool.map(problem, files) if error is not None]
+    if not found:
+        return
+    first = found[0]
+    others = "".join(f"\n{one.message}: {one.why}; {one.where}" for one in found[1:])
+    raise VerificationFailed(f"{first.message}{others}", where=first.where, why=first.why, hint=first.hint)
 
 
 def _through(archive: WalArchive, one: Archived, host: Host, members: tuple[Command | Script, ...]) -> str:

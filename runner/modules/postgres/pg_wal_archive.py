@@ -37,6 +37,7 @@ class PgWalArchiveArgs:
     restart: bool = False
     unit: str | None = None
     check_timeout: Duration = "2m"
+    level: Literal["quick", "full"] = "quick"
 
     @property
     def place(self) -> Spool:
@@ -85,7 +86,7 @@ class PgWalArchive:
         server = Postgres(at.host, args.server, at.host, pause=at.sleep)
         if args.state == "check":
             service, repository = _checked(args)
-            wish = Wish(service, args.spool, seconds(args.check_timeout))
+            wish = Wish(service, args.spool, seconds(args.check_timeout), args.level == "full")
             return Outcome(False, check(at, server, at.repositories.get(repository), wish))
         now = archiving.current(server)
         plan = _plan(server, args, now)

@@ -9,6 +9,7 @@ from typing import Final
 
 from runner.backup.compression import choose
 from runner.backup.wal.archive import Archived, WalArchive, only
+from runner.backup.wal.fetching import prove_all
 from runner.backup.wal.names import Lsn, Segment, is_history, is_segment
 from runner.backup.wal.shipping import look, ship
 from runner.errors import VerificationFailed
@@ -35,18 +36,20 @@ FROM pg_control_checkpoint() c, pg_control_system() s, pg_stat_archiver a
 
 @frozen
 class Wish:
-    """What is checked; `timeout` is how many seconds a segment may take to arrive."""
+    """What is checked; `timeout` is how many seconds a segment may take to arrive, `full` reads all there is."""
 
     service: str
     spool: str
     timeout: float
+    full: bool = False
 
 
 def check(at: Acting, server: Postgres, repository: Repository, wish: Wish) -> Mapping[str, object]:
     """Switch to a new segment, wait until the last one is in the repository, and look for gaps.
 
     What waits in the spool is shipped on the way. VerificationFailed if archiving is off or fails, if the segment
-    does not arrive, or if one is missing or doubled between the oldest in the repository and it.
+    does not arrive, or if one is missing or doubled between the oldest in the repository and it; with `full` also if
+    any file of the cluster's WAL, of every timeline, is not what was archived.
     """
     before = _state(server)
     _check_on(before, server)
@@ -60,15 +63,19 @@ def check(at: Acting, server: Postgres, repository: Repository, wish: Wish) -> M
     _wait(at, server, archive, segment, wish)
     files = archive.files()
     _check_whole(files, segment, archive)
+    seconds = round(monotonic() - begun, 3)
+    everything = [one for ones in files.values() for one in ones] if wish.full else []
+    prove_all(archive, everything, at.host)
     after = _state(server)
     return {
         "segment": segment.name,
-        "seconds": round(monotonic() - begun, 3),
+        "seconds": seconds,
         "lag": lag,
         "timeline": segment.timeline,
         "timelines": sorted({int(name[:8], 16) for name in files if is_segment(name) or is_history(name)}),
         "segments": sum(is_segment(name) for name in files),
         "size": sum(one.size for ones in files.values() for one in ones),
+        "read": len(everything),
         "failed_count": after["failed_count"],
         "pg_wal_size": after["pg_wal_size"],
         "waiting": after["waiting"],
