@@ -111,6 +111,40 @@ def test_check_names_a_segment_that_is_missing(wal: WalBench) -> None:
         wal.archive(state="check", **WHERE)
 
 
+@pytest.fixture
+def cut(wal: WalBench) -> tuple[WalBench, list[Path]]:
+    """Two base backups, and the files between that retention with a window would remove."""
+    wal.archiving()
+    bases = [wal.base()["backup"]["contents"]]
+    for _ in range(3):
+        wal.switch()
+    bases.append(wal.base()["backup"]["contents"])
+    (after,) = wal.sql(f"SELECT pg_walfile_name('{bases[0]['stop_lsn']}')")[0]
+    (until,) = wal.sql(f"SELECT pg_walfile_name('{bases[1]['start_lsn']}')")[0]
+    between = [path for path in wal.stored() if len(path.name.split("-")[0]) == 24 and after < path.name[:24] < until]
+    assert len(between) >= 2
+    return wal, between
+
+
+def test_check_knows_what_retention_with_a_window_has_cut(cut: tuple[WalBench, list[Path]]) -> None:
+    wal, between = cut
+    for path in between:
+        path.unlink()
+    assert wal.archive(state="check", **WHERE).data["pruned"] == 1
+
+
+def test_check_excuses_no_gap_that_retention_would_not_have_made(cut: tuple[WalBench, list[Path]]) -> None:
+    wal, between = cut
+    for path in between[:-1]:
+        path.unlink()
+    with pytest.raises(VerificationFailed, match=f"{between[0].name[:24]} is missing"):
+        wal.archive(state="check", **WHERE)
+    between[-1].unlink()
+    wal.bench.at.shelf.policies["main"] = {"keep_daily": 30}
+    with pytest.raises(VerificationFailed, match=f"{between[0].name[:24]} is missing"):
+        wal.archive(state="check", **WHERE)
+
+
 def flip(path: Path) -> None:
     whole = bytearray(path.read_bytes())
     whole[len(whole) // 2] ^= 1
