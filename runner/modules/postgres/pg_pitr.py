@@ -104,6 +104,7 @@ class PgPitr:
             return _rolled_back(at, args, cluster, exchange)
         if exchange.was_done(back=False):
             cluster.start()
+            exchange.tidy()
             return Outcome(False, {"kept": exchange.kept()})
         return _recovered(at, args, cluster, exchange)
 

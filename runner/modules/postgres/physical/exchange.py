@@ -95,6 +95,10 @@ class Exchange:
                 hint=failed.hint or "the server's log says why",
                 data=failed.data,
             ) from failed
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Of a recovery that is in its place, nothing but what is kept stays."""
         self._at.host.run(Script(_TIDY.text, (self.place.room,)))
         if self._keep == 0:
             discard_expired(self._at.host, self.place, time.time(), self._at.run.id)
