@@ -202,7 +202,7 @@ def log(side: Side) -> str:
 def fatal(text: str) -> str:
     """The last line of a log that says why the server ended; "" if none does."""
     # What it told a client that came while it started or ended is no reason.
-    found = re.findall(r"(?:FATAL|PANIC|ERROR):\s+(?!the database system is )(.*)", text)
+    found = re.findall(r"(?:FATAL|PANIC|ERROR):\s+(?!\s|the database system is )(.*)", text)
     return found[-1] if found else ""
 
 
