@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Final, NoReturn, TypeVar, dataclass_transform
 T = TypeVar("T")
 
 _OFTEN: Final = 50
-"""From how many objects on a class's own `__init__` pays for being compiled (measured: 0.2 ms; it saves 5 to 15 µs)."""
+"""From how many objects on a class's own `__init__` pays for being compiled."""
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))

@@ -91,6 +91,16 @@ def test_after_a_step_back_in_time_the_lower_positions_of_the_younger_backup_sta
     assert dropped(repository(*range(1, 10)), bases, 7 * DAY) == [1, 2, 3]
 
 
+def test_a_younger_timeline_that_stepped_back_stays_until_it_has_a_base_backup() -> None:
+    made = repository(*range(1, 10))
+    for number in (4, 5):
+        put(made, Segment(2, number, SIZE).name, b"on the second")
+    (plan,) = plan_wal(made, "app", [base(8, 10)], (), 7 * DAY, NOW)
+    assert {one.name[:8] for one in plan.dropped} == {"00000001"}
+    (plan,) = plan_wal(made, "app", [base(8, 10), base(5, 8, timeline=2)], (), 7 * DAY, NOW)
+    assert [one.name for one in plan.dropped if one.name.startswith("00000002")] == [Segment(2, 4, SIZE).name]
+
+
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[MemoryRepository, list[Needing]]:
     """Up to four timelines, each begun somewhere on the one before, with base backups here and there."""

@@ -5,7 +5,9 @@ recovery to a later moment may begin with, everything after it stays too. Withou
 backup; with one it is, of each host, the newest good whole one older than the window and all younger ones.
 
 Positions only grow along the history of a timeline, so what lies before a backup's beginning is needed by it on no
-timeline; whatever lies behind stays, on abandoned timelines too. Histories of timelines stay always.
+timeline; whatever lies behind stays, on abandoned timelines too. So do timelines younger than that backup's: after a
+step back in time they begin at lower positions, and the first base backup on them may just be under way. Histories of
+timelines stay always.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from runner.backup.wal.archive import Archived, archived
-from runner.backup.wal.names import Lsn, Segment, is_history
+from runner.backup.wal.names import Segment, is_history
 from runner.backup.wal.reach import Start
 from runner.frozen import frozen
 from runner.repositories.contract import Repository
@@ -90,20 +92,16 @@ def first_needed(bases: Sequence[Needing], window: float, now: datetime) -> Need
 
 def unneeded(files: Iterable[Archived], bases: Sequence[Needing], first: Needing) -> tuple[Archived, ...]:
     """The files before `first` that are no base backup's own, oldest first."""
-    size = first.start.segment_size
-    own = [range(one.start.segment.number, _last(one.start) + 1) for one in bases]
-    numbered = [(_number(one.name, size), one.key, one) for one in files if not is_history(one.name)]
+    begin = first.start.segment
+    own = [range(one.start.segment.number, one.start.last_segment.number + 1) for one in bases]
+    placed = [(_segment(one.name, begin.size), one.key, one) for one in files if not is_history(one.name)]
     return tuple(
         one
-        for number, _, one in sorted(numbered, key=lambda it: it[:2])
-        if number < first.start.segment.number and not any(number in there for there in own)
+        for at, _, one in sorted(placed, key=lambda it: (it[0].number, it[1]))
+        if at.number < begin.number and at.timeline <= begin.timeline and not any(at.number in there for there in own)
     )
 
 
-def _last(start: Start) -> int:
-    return Segment.holding(Lsn(start.stop.position - 1), start.timeline, start.segment_size).number
-
-
-def _number(name: str, size: int) -> int:
+def _segment(name: str, size: int) -> Segment:
     """Of a segment, and of what is named after one (.partial, .backup)."""
-    return Segment.of_name(name[:24], size).number
+    return Segment.of_name(name[:24], size)

@@ -27,6 +27,11 @@ class Start:
     def segment(self) -> Segment:
         return Segment.holding(self.start, self.timeline, self.segment_size)
 
+    @property
+    def last_segment(self) -> Segment:
+        """The one that makes it consistent."""
+        return Segment.holding(Lsn(self.stop.position - 1), self.timeline, self.segment_size)
+
 
 @frozen
 class Reach:
@@ -48,7 +53,7 @@ class Reach:
         It asks for a segment only when it has come to the end of the one before; for histories it asks at once.
         """
         # A backup may bring WAL of its own, which is not in the archive.
-        last = max(self.end, Segment.holding(Lsn(base.stop.position - 1), base.timeline, base.segment_size).end)
+        last = max(self.end, base.last_segment.end)
         return any(is_segment(name) and Segment.of_name(name, base.segment_size).start >= last for name in asked)
 
 

@@ -21,7 +21,7 @@ from runner.backup.wal.base import KIND, Base, Tablespace
 from runner.backup.wal.own import missing
 from runner.backup.wal.shipping import look, ship
 from runner.backup.writer import BackupWriter, Contents
-from runner.errors import TaskFailed
+from runner.errors import TaskFailed, VerificationFailed
 from runner.frozen import frozen
 from runner.hosts.contract import CommandFailed
 from runner.modules.arguments import Duration
@@ -85,16 +85,7 @@ class PgBasebackup:
         server = Postgres(at.host, args.server, at.host, pause=at.sleep)
         cluster = _look(server, args)
         repository = at.repositories.get(args.repository)
-        base = _ground(at, args, server, cluster, repository)
-        try:
-            manifest, moved = _backed_up(at, args, server, cluster, base)
-        except CommandFailed as failed:
-            if base.manifest is None:
-                raise _no_backup(failed, server) from failed
-            reason = client_reason(failed.result.stderr)
-            base = Ground(None, f"the server cannot tell what changed since {base.manifest.id}: {reason}", odd=True)
-            at.warn(f"a whole backup is made: {base.why_not}")
-            manifest, moved = _backed_up_whole(at, args, server, cluster, base)
+        base, manifest, moved = _made(at, args, server, cluster, _ground(at, args, server, cluster, repository))
         how = ways(moved)
         if how["transfer_reason"]:
             at.warn(f"the controller relayed the bytes: {how['transfer_reason']}")
@@ -115,6 +106,25 @@ def _ground(at: Acting, args: PgBasebackupArgs, server: Postgres, cluster: _Clus
     return found
 
 
+def _made(
+    at: Acting, args: PgBasebackupArgs, server: Postgres, cluster: _Cluster, base: Ground
+) -> tuple[Ground, Manifest, Sequence[Transferred]]:
+    """A backup that builds on `base`, or a whole one if it cannot; what it was built on in the end comes first."""
+    try:
+        return (base, *_backed_up(at, args, server, cluster, base))
+    except CommandFailed as failed:
+        if base.manifest is None:
+            raise _no_backup(failed, server) from failed
+        reason = client_reason(failed.result.stderr)
+    except VerificationFailed as damaged:
+        if base.manifest is None:
+            raise
+        reason = damaged.message
+    whole = Ground(None, f"what changed since {base.manifest.id} cannot be told: {reason}", odd=True)
+    at.warn(f"a whole backup is made: {whole.why_not}")
+    return _made(at, args, server, cluster, whole)
+
+
 def _backed_up(
     at: Acting, args: PgBasebackupArgs, server: Postgres, cluster: _Cluster, base: Ground
 ) -> tuple[Manifest, Sequence[Transferred]]:
@@ -127,15 +137,6 @@ def _backed_up(
         writer = stack.enter_context(BackupWriter(repository, args.service, KIND, made_by))
         contents = replace(_store(at, args, server, cluster, writer, since), chain=base.chain)
         return writer.commit(at.host, contents), writer.ways
-
-
-def _backed_up_whole(
-    at: Acting, args: PgBasebackupArgs, server: Postgres, cluster: _Cluster, base: Ground
-) -> tuple[Manifest, Sequence[Transferred]]:
-    try:
-        return _backed_up(at, args, server, cluster, base)
-    except CommandFailed as failed:
-        raise _no_backup(failed, server) from failed
 
 
 def _look(server: Postgres, args: PgBasebackupArgs) -> _Cluster:

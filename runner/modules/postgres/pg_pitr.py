@@ -12,8 +12,6 @@ from dataclasses import field, replace
 from typing import Any, ClassVar, Literal
 
 from runner.backup.catalogue import LATEST
-from runner.backup.wal.archive import Archived, WalArchive
-from runner.backup.wal.fetching import read
 from runner.errors import ObjectNotFound, TaskFailed, UsageError, VerificationFailed
 from runner.frozen import frozen
 from runner.modules.arguments import Duration
@@ -21,7 +19,7 @@ from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.postgres.database import CannotConnect
 from runner.modules.postgres.physical import fitness, replay, side
 from runner.modules.postgres.physical.choosing import Choice, choose, major_of
-from runner.modules.postgres.physical.cluster import Cluster, data_directory, in_compose, native
+from runner.modules.postgres.physical.cluster import IN_IMAGE, Cluster, data_directory, in_compose, native
 from runner.modules.postgres.physical.exchange import Exchange, Verdict
 from runner.modules.postgres.physical.explored import Explored, Explorer
 from runner.modules.postgres.physical.exploring import Exploring, explore
@@ -34,8 +32,6 @@ from runner.modules.postgres.server import Server
 from runner.modules.postgres.session import Postgres
 from runner.repositories.contract import Repository
 from runner.units import seconds
-
-_IN_IMAGE = "/var/lib/postgresql/data"
 
 
 @frozen
@@ -213,7 +209,7 @@ def _source(at: Reading, args: PgPitrArgs) -> tuple[Repository, str]:
 
 def _cluster(at: Acting, args: PgPitrArgs) -> Cluster:
     if args.server.compose is not None:
-        return in_compose(at, args.server.compose, args.data_directory or _IN_IMAGE)
+        return in_compose(at, args.server.compose, args.data_directory or IN_IMAGE)
     directory = args.data_directory or _asked(at, args)
     return native(at, args.server, directory, args.unit, args.run_as)
 
@@ -241,8 +237,4 @@ def _side(
 def _choose(at: Reading, args: PgPitrArgs, target: Target) -> Choice:
     """From the repository alone: whether the target can be reached is known before anything is touched."""
     repository, service = _source(at, args)
-
-    def text(one: Archived) -> str:
-        return read(WalArchive(repository, service, ""), one, at.host)
-
-    return choose(repository, service, args.backup, target, text)
+    return choose(repository, service, args.backup, target, at.host)

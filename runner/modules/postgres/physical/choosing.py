@@ -9,17 +9,16 @@ from typing import Final
 from runner.backup.catalogue import LATEST, check_presence, find, ids, read
 from runner.backup.lineage import lineage
 from runner.backup.manifest import Manifest
+from runner.backup.wal import fetching
 from runner.backup.wal.archive import Archived, WalArchive
 from runner.backup.wal.base import KIND, Base, base_of
 from runner.backup.wal.reach import Reach, reach
 from runner.errors import ObjectNotFound, SentraPlayError, TaskFailed, VerificationFailed
 from runner.frozen import frozen
+from runner.hosts.contract import Reader
 from runner.modules.postgres.physical.target import Target
 from runner.modules.postgres.programs import Version
 from runner.repositories.contract import Repository
-
-Text = Callable[[Archived], str]
-"""Reads a small file of the archive."""
 
 # How far the clocks of a store and of a server may be apart: what is refused by them must be refused for sure.
 _CLOCKS: Final = timedelta(minutes=1)
@@ -36,11 +35,16 @@ class Choice:
     reach: Reach
 
 
-def choose(repository: Repository, service: str, backup: str, target: Target, text: Text) -> Choice:
+def choose(repository: Repository, service: str, backup: str, target: Target, reader: Reader) -> Choice:
     """The newest backup from which the target can be reached, or the one that is named.
 
-    VerificationFailed if from none it can, for the reason that holds for the newest that ends before the target.
+    Histories of timelines are decompressed on `reader`. VerificationFailed if from none it can, for the reason that
+    holds for the newest that ends before the target.
     """
+
+    def text(one: Archived) -> str:
+        return fetching.read(WalArchive(repository, service, ""), one, reader)
+
     reasons: list[SentraPlayError] = []
     for manifest in _candidates(repository, service, backup):
         try:
@@ -79,7 +83,7 @@ class _TooLate(VerificationFailed):
     """The backup ends after the target."""
 
 
-def _reaching(repository: Repository, manifest: Manifest, target: Target, text: Text) -> Choice:
+def _reaching(repository: Repository, manifest: Manifest, target: Target, text: Callable[[Archived], str]) -> Choice:
     base = base_of(manifest)
     archive = WalArchive(repository, manifest.service, base.system_identifier)
     _check_order(manifest, base, target)

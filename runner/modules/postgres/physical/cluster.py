@@ -21,6 +21,9 @@ from runner.modules.postgres.server import Compose, Server
 from runner.modules.postgres.session import Postgres
 from runner.modules.services.service import Service, ServiceArgs
 
+IN_IMAGE: Final = "/var/lib/postgresql/data"
+"""Where the images of PostgreSQL have the data directory by default."""
+
 _OWNER: Final = Script('exec stat -c "%u:%g %U" -- "$1"')
 _HAS_SYSTEMD: Final = Script("[ -d /run/systemd/system ]")
 _START: Final = "120"

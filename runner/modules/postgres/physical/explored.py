@@ -14,7 +14,7 @@ from typing import Final
 
 from runner.errors import Refused
 from runner.frozen import frozen
-from runner.hosts.contract import Script
+from runner.hosts.contract import Script, command
 from runner.modules.contract import Acting
 from runner.modules.postgres.physical import side
 from runner.modules.postgres.physical.cluster import Cluster
@@ -61,10 +61,18 @@ class Explorer:
         return f"sentraplay-explored-{hashlib.sha256(self.directory.encode()).hexdigest()[:16]}"
 
     def found(self) -> Explored | None:
-        """What is there; None if nothing is, or only leftovers."""
-        if self.at.host.stat(f"{self.directory}/{_STATE}") is None:
+        """What is there; None if nothing is, or only leftovers (a container ends with its host, or after a week)."""
+        if self.at.host.stat(f"{self.directory}/{_STATE}") is None or not self._has_container():
             return None
-        return Explored(**json.loads(self.at.host.read(f"{self.directory}/{_STATE}")))
+        try:
+            return Explored(**json.loads(self.at.host.read(f"{self.directory}/{_STATE}")))
+        except (ValueError, TypeError):  # of another version, which anew is as good as any
+            return None
+
+    def _has_container(self) -> bool:
+        if self.server.compose is None:
+            return True
+        return self.at.host.query(command("docker", "container", "inspect", self.container), check=False).ok
 
     def write(self, state: Explored) -> None:
         text = json.dumps({name: getattr(state, name) for name in Explored.__match_args__})

@@ -6,9 +6,10 @@ A server that is at one target and asked for a later one goes on from where it i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
-from runner.errors import VerificationFailed
+from runner.errors import SentraPlayError, VerificationFailed
 from runner.frozen import frozen
 from runner.hosts.contract import Script
 from runner.modules.contract import Acting
@@ -56,7 +57,8 @@ def explore(at: Acting, explorer: Explorer, how: Exploring) -> tuple[Explored, b
                     raise
         return _begun(at, explorer, how), True
     except BaseException:
-        explorer.remove()
+        with suppress(SentraPlayError):
+            explorer.remove()
         raise
 
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from runner.backup.manifest import Manifest
-from runner.backup.wal.archive import Archived, WalArchive
-from runner.backup.wal.fetching import prove, read
+from runner.backup.wal.fetching import prove
 from runner.backup.wal.own import own_wal
 from runner.hosts.contract import Script
 from runner.modules.contract import Acting
 from runner.modules.postgres.physical import fitness, side
 from runner.modules.postgres.physical.choosing import choose, major_of
-from runner.modules.postgres.physical.cluster import as_owner, in_compose, native
+from runner.modules.postgres.physical.cluster import IN_IMAGE, as_owner, in_compose, native
 from runner.modules.postgres.physical.recovering import recover
 from runner.modules.postgres.physical.side import Side
 from runner.modules.postgres.physical.target import target_of
@@ -23,8 +22,7 @@ from runner.modules.postgres.physical.unpacking import unpack
 from runner.modules.postgres.server import Server
 from runner.repositories.contract import Repository
 
-_IN_IMAGE = "/var/lib/postgresql/data"
-_GIVE = Script('exec chown -- "$2" "$1"')
+_GIVE: Final = Script('exec chown -- "$2" "$1"')
 
 
 def wal_read(at: Acting, repository: Repository, manifest: Manifest) -> int:
@@ -53,11 +51,7 @@ def recovered(
     Raises VerificationFailed if the backup is to blame, TaskFailed if the host is (programs, room).
     """
     target = target_of({}, "immediate", True, None)
-
-    def text(one: Archived) -> str:
-        return read(WalArchive(repository, manifest.service, ""), one, at.host)
-
-    choice = choose(repository, manifest.service, manifest.id, target, text)
+    choice = choose(repository, manifest.service, manifest.id, target, at.host)
     with _aside(at, server, run_as, major_of(manifest)) as beside:
         fitness.check(beside, manifest, other_libc=True)
         unpack(at, repository, manifest, choice.base, beside)
@@ -72,7 +66,7 @@ def _aside(at: Acting, server: Server, run_as: str, major: int) -> Iterator[Side
         with as_owner(at.host, cluster.owner).private_directory() as room:
             yield side.natively(at, cluster, room, f"{room}/data/data", room, server, major)
         return
-    cluster = in_compose(at, server.compose, _IN_IMAGE)
+    cluster = in_compose(at, server.compose, IN_IMAGE)
     name = f"sentraplay-verify-{secrets.token_hex(8)}"
     with at.host.private_directory() as room:
         at.host.run(Script(_GIVE.text, (room, cluster.owner.ids)))

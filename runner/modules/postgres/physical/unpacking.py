@@ -33,8 +33,9 @@ def unpack(at: Acting, repository: Repository, manifest: Manifest, base: Base, s
     server sent it; TaskFailed if there is no room.
     """
     chain = lineage(repository, manifest)
-    # Unpacked side by side, what a chain is combined from takes as much again, and the increments on top.
-    needed = base.all_bytes + (base.all_bytes + sum(one.size for one in chain[1:]) if len(chain) > 1 else 0)
+    needed = base.all_bytes
+    if len(chain) > 1:  # what a chain is combined from lies beside what becomes of it
+        needed += base.all_bytes + sum(one.size for one in chain[1:])
     space.check(
         side.files.query,
         lambda path: command("df", "-P", "-k", "--", path),
