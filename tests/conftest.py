@@ -19,6 +19,9 @@
     `repository(bucket, prefix)` for an inventory.
 `own_object_store` (test): the same, to `stop` and `start` (it comes back empty).
 
+`google_store` (session): Google Cloud Storage: `create_bucket(versioning=)`, `client`, `keys`, `account`, `stranger`,
+    `repository(bucket, prefix)` for an inventory.
+
 `fault_proxy` (test): `fault_proxy((host, port), Fault(cut_up=1000, times=1))`: `host`, `port`, `url`, `fault =`,
     `cut_now`, `stall_now`, `go_on`, `connections`, `bytes_up`, `bytes_down`.
 `tiny_disk` (test): a file system of 4 MiB at `path`: `fill(leave=0)`, `free()`.
@@ -33,8 +36,8 @@
     tests' loopback: `fault_proxy(("127.0.0.1", object_store.port), listen=network.gateway).url` is for both sides.
 
 A component that is missing skips its tests, with the reason in the summary, unless SENTRAPLAY_REQUIRE names it (ssh,
-postgresql, s3, root, users, tmpfs, docker; comma separated): then they fail. Everything is per test process, so `-n`
-works. Nothing stays behind however a run ends (runner/demo/keeper.py) but the cache: SENTRAPLAY_TEST_CACHE, or
+postgresql, s3, gcs, root, users, tmpfs, docker; comma separated): then they fail. Everything is per test process, so
+`-n` works. Nothing stays behind however a run ends (runner/demo/keeper.py) but the cache: SENTRAPLAY_TEST_CACHE, or
 sentraplay-test-cache-UID under the system's temporary directory, where Debian trees wait for the next run.
 """
 
@@ -51,6 +54,7 @@ from tests.support.accounts import Account
 from tests.support.capabilities import require, why_missing
 from tests.support.compose import ComposeStack, start_stack
 from tests.support.fulldisk import TinyDisk, mount_tiny_disk
+from tests.support.gcs import GoogleStore, start_google_store
 from tests.support.machine import Kind, Machine, create_machine
 from tests.support.network import Network, create_network
 from tests.support.objectstore import ObjectStore, start_object_store
@@ -161,6 +165,15 @@ def object_store(workplace: Workplace) -> Iterator[ObjectStore]:
     """One S3 endpoint with real signatures for the whole session; make buckets of your own in it."""
     require("s3")
     store = start_object_store(workplace)
+    yield store
+    store.stop()
+
+
+@pytest.fixture(scope="session")
+def google_store(workplace: Workplace) -> Iterator[GoogleStore]:
+    """Google Cloud Storage on loopback that asks for tokens; data live in memory."""
+    require("gcs")
+    store = start_google_store(workplace)
     yield store
     store.stop()
 

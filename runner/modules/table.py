@@ -55,6 +55,8 @@ _PLACES: Final[Mapping[str, str]] = {
     "uri": "system.uri:Uri",
     "wait_for": "system.wait_for:WaitFor",
     "compose": "docker.compose:Compose",
+    "gcs_bucket": "cloud.gcs_bucket:GcsBucket",
+    "gcs_object": "cloud.gcs_object:GcsObject",
     "s3_bucket": "cloud.s3_bucket:S3Bucket",
     "s3_object": "cloud.s3_object:S3Object",
     "pg_basebackup": "postgres.pg_basebackup:PgBasebackup",

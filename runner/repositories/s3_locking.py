@@ -12,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, BinaryIO, Final, Literal, NoReturn
 
-from runner.errors import ObjectNotFound, Refused, RepositoryError
+from runner.errors import ObjectNotFound, RepositoryError
 from runner.frozen import frozen
 from runner.repositories.contract import NOT_ENCRYPTED, EncryptionKeys, Lock, ObjectInfo, StoredObject
 from runner.repositories.keys import check_key, check_prefix, is_key
+from runner.repositories.past import not_in_the_past
 from runner.repositories.s3 import S3Repository, S3Settings
 from runner.repositories.s3_errors import code_of
 from runner.repositories.s3_upload import MultipartUpload
@@ -166,11 +167,7 @@ class PastS3Repository(S3Repository):
         return {key: (one[1], one[2], one[0]) for key, one in sorted(newest.items()) if one[1]}
 
     def _refuse(self) -> NoReturn:
-        raise Refused(
-            "nothing can be stored in the past",
-            where=self.describe(),
-            hint="copy what you need to another repository (sentraplay backups copy), or take as_of out",
-        )
+        raise not_in_the_past(self.describe())
 
 
 def versions(client: Any, bucket: str, prefix: str) -> Iterator[tuple[dict[str, Any], bool]]:

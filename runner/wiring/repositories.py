@@ -20,6 +20,7 @@ from runner.units import bytes_of, seconds
 from runner.wiring.hosts import InventoryHosts
 
 if TYPE_CHECKING:
+    from runner.repositories.gcs_client import Account
     from runner.repositories.s3 import S3Settings
 
 CREDENTIALS: Final = ("access_key_id", "secret_access_key", "session_token")
@@ -35,6 +36,8 @@ PLAIN: Final = (
     "kms_key_id",
     "storage_class",
 )
+GCS_PLAIN: Final = ("bucket", "prefix", "storage_class", "kms_key_name")
+ACCOUNT: Final = ("service_account_file", "service_account_contents")
 
 Definition = Mapping[str, Any]
 
@@ -82,7 +85,8 @@ class DefinedRepositories:
 
     def _opened(self, name: str) -> Repository:
         definition = self._definition(name)
-        return self._directory(name, definition) if definition["type"] == "directory" else self._s3(name, definition)
+        make = {"directory": self._directory, "s3": self._s3, "gcs": self._gcs}[definition["type"]]
+        return make(name, definition)
 
     def _definition(self, name: str) -> Definition:
         variables = self._variables()
@@ -128,6 +132,33 @@ class DefinedRepositories:
             keys: dict[str, Any] = {key: self._secret(said[key]) for key in CREDENTIALS if said.get(key)}
             given["deleting"] = Credentials(**keys, profile=said.get("profile"))
         return S3Settings(**given, transfer=Transfer(definition.get("transfer", "auto")))
+
+    def _gcs(self, name: str, definition: Definition) -> Repository:
+        from runner.repositories.gcs import GcsRepository, GcsSettings
+        from runner.repositories.gcs_locking import LockingGcsRepository, Retention
+        from runner.repositories.gcs_past import PastGcsRepository
+
+        given: dict[str, Any] = {key: definition[key] for key in GCS_PLAIN if definition.get(key) is not None}
+        if said := definition.get("delete_with"):
+            given["deleting"] = self._account({**definition, **dict.fromkeys(ACCOUNT), **said})
+        settings, encryption = GcsSettings(**given, account=self._account(definition)), self._encryption(definition)
+        if moment := definition.get("as_of"):
+            return PastGcsRepository(name, settings, _moment(name, moment), encryption)
+        if lock := definition.get("object_lock"):
+            wish = Retention(lock["mode"] == "compliance", timedelta(seconds=seconds(lock["retain"])))
+            return LockingGcsRepository(name, settings, wish, encryption)
+        return GcsRepository(name, settings, encryption)
+
+    def _account(self, definition: Definition) -> Account:
+        from runner.repositories.gcs_client import Account
+
+        contents = definition.get("service_account_contents")
+        return Account(
+            service_account_file=definition.get("service_account_file"),
+            service_account_contents=self._secret(contents) if contents else None,
+            project=definition.get("project"),
+            endpoint=definition.get("endpoint"),
+        )
 
     def _encryption(self, definition: Definition) -> EncryptionKeys:
         """Its recipients; the identities it names, or else those that open what is encrypted in playbooks."""

@@ -17,9 +17,9 @@ from runner.hosts.local import open_local
 from runner.repositories.contract import Repository
 from runner.repositories.memory import MemoryRepository
 from tests.contracts.host_kinds import opened
-from tests.support.repositories import in_bucket, in_directory
+from tests.support.repositories import in_bucket, in_directory, in_google
 
-KINDS = ("memory", "directory", "directory over ssh", "s3")
+KINDS = ("memory", "directory", "directory over ssh", "s3", "gcs")
 MEBIBYTE = 1024 * 1024
 
 
@@ -36,6 +36,11 @@ def repository(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Repos
         bucket = in_bucket(store, store.create_bucket())
         yield bucket
         bucket.close()
+    elif request.param == "gcs":
+        google = request.getfixturevalue("google_store")
+        far = in_google(google, google.create_bucket())
+        yield far
+        far.close()
     else:
         with opened(request.getfixturevalue("sshd").host()) as far:
             yield in_directory(far, tmp_path / "store")

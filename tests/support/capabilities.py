@@ -6,6 +6,7 @@ SENTRAPLAY_REQUIRE names it (comma separated), they fail instead.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import shutil
@@ -71,6 +72,15 @@ def _postgresql() -> str | None:
     return None if find_programs() else "no /usr/lib/postgresql/*/bin/initdb (tests/run as root installs it)"
 
 
+def _gcs() -> str | None:
+    for module in ("google.cloud.storage", "gcp_storage_emulator"):
+        try:
+            importlib.import_module(module)
+        except ImportError:
+            return f"the Python package {module} is not installed (pip install -e '.[test]')"
+    return None
+
+
 def _s3() -> str | None:
     for module in ("moto", "flask", "boto3"):
         if importlib.util.find_spec(module) is None:
@@ -115,6 +125,7 @@ PROBES: Final[Mapping[str, Callable[[], str | None]]] = {
     "ssh": _ssh,
     "postgresql": _postgresql,
     "s3": _s3,
+    "gcs": _gcs,
     "root": _root,
     "users": _users,
     "tmpfs": _tmpfs,

@@ -7,8 +7,11 @@ from typing import Any
 
 from runner.hosts.contract import Host
 from runner.repositories.directory import DirectoryRepository
+from runner.repositories.gcs import GcsRepository, GcsSettings
+from runner.repositories.gcs_client import Account
 from runner.repositories.s3 import S3Repository, S3Settings
 from runner.secret import Secret
+from tests.support.gcs import GoogleStore
 from tests.support.objectstore import ObjectStore
 
 SMALLEST_PART = 5 * 1024 * 1024
@@ -37,3 +40,16 @@ def bucket_settings(store: ObjectStore, bucket: str, /, **changed: Any) -> S3Set
         "part_size": SMALLEST_PART,
     }
     return S3Settings(**{**settings, **changed})
+
+
+def in_google(store: GoogleStore, bucket: str, /, **changed: Any) -> GcsRepository:
+    """One in a bucket of Google's, with chunks of 1 MiB; `changed` replaces settings."""
+    return GcsRepository("google", google_settings(store, bucket, **changed))
+
+
+def google_settings(store: GoogleStore, bucket: str, /, **changed: Any) -> GcsSettings:
+    """Settings of a bucket of Google's, with chunks of 1 MiB; `changed` replaces some."""
+    account = Account(service_account_contents=Secret(store.account), endpoint=store.endpoint, patience=10)
+    return GcsSettings(
+        **{"bucket": bucket, "prefix": "backups/here", "account": account, "chunk_size": 2**20, **changed}
+    )

@@ -38,8 +38,13 @@ class Rig:
     s3: FaultProxy
 
     def describe(self, repository: dict[str, Any] | None = None, **shared: Any) -> None:
-        """Write the inventory; `repository` replaces or adds to the definition, `shared` to the group's variables."""
-        definition = self.store.repository(self.bucket, endpoint=self.s3.url) | (repository or {})
+        """Write the inventory; `repository` replaces or adds to the definition, `shared` to the group's variables.
+
+        One that says its type is another repository altogether.
+        """
+        definition = dict(repository or {})
+        if "type" not in definition:
+            definition = self.store.repository(self.bucket, endpoint=self.s3.url) | definition
         paths = [str(self.root / name) for name in ("reports", ".env")]
         host = self.sshd.host().variables(
             ansible_host=self.ssh.host,

@@ -23,6 +23,18 @@ def test_a_bucket_with_its_options_is_what_an_inventory_would_say() -> None:
     assert not value_problems(schema("definitions.json")["definitions"]["repository"], found, rendered=True)
 
 
+def test_a_bucket_of_google_is_one_too() -> None:
+    found = definition("gs://company-backups/production?service_account_file=/etc/backup.json&project=company")
+    assert found == {
+        "type": "gcs",
+        "bucket": "company-backups",
+        "prefix": "production",
+        "service_account_file": "/etc/backup.json",
+        "project": "company",
+    }
+    assert not value_problems(schema("definitions.json")["definitions"]["repository"], found, rendered=True)
+
+
 def test_a_path_is_a_directory_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert definition("./backups") == {"type": "directory", "path": str(tmp_path / "backups")}
@@ -35,7 +47,13 @@ def test_addresses_are_told_from_names(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["s3://key:secret@bucket", "s3://bucket?secret_access_key=x", "s3://bucket?session_token=x"]
+    "address",
+    [
+        "s3://key:secret@bucket",
+        "s3://bucket?secret_access_key=x",
+        "s3://bucket?session_token=x",
+        "gs://bucket?service_account_contents={}",
+    ],
 )
 def test_a_key_in_an_address_is_refused_and_not_repeated(address: str) -> None:
     with pytest.raises(UsageError, match="holds a key") as refused:
@@ -43,7 +61,7 @@ def test_a_key_in_an_address_is_refused_and_not_repeated(address: str) -> None:
     assert "secret@" not in str(refused.value)
 
 
-@pytest.mark.parametrize("address", ["ftp://host/path", "s3://", "http://bucket", "gs://bucket"])
+@pytest.mark.parametrize("address", ["ftp://host/path", "s3://", "http://bucket", "gs://"])
 def test_what_is_no_address_is_answered_with_how_one_looks(address: str) -> None:
     with pytest.raises(UsageError) as refused:
         definition(address)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from runner.errors import RepositoryError
 from runner.frozen import frozen
 from runner.repositories.s3_errors import code_of, explained, status_of
 from runner.secret import Secret
@@ -87,11 +86,6 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.client.close()
-
-
-def missing(what: str, store: Store) -> RepositoryError:
-    """The error for a bucket or an object that has to be there."""
-    return RepositoryError(f"there is no {what}", where=store.where, hint="check its name, or create it first")
 
 
 def _revealed(secret: Secret | None) -> str | None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
 from runner.errors import Refused, TaskFailed
 from runner.frozen import frozen
+from runner.modules.cloud.bucket import State, change, diff
 from runner.modules.cloud.lifecycle import RuleArgs, from_json, from_rules, normal
 from runner.modules.cloud.s3 import Connection, Store
-from runner.modules.contract import Acting, Change, Diff, Outcome, Reading
+from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.secret import Secret
 
 _BLOCKED = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
@@ -48,10 +48,6 @@ class S3BucketArgs:
         )
 
 
-State = Mapping[str, Any]
-"""What is known of a bucket, by the names of the arguments; empty if there is none."""
-
-
 class S3Bucket:
     name: ClassVar = "s3_bucket"
     Args = S3BucketArgs
@@ -59,10 +55,7 @@ class S3Bucket:
     def preview(self, at: Reading, args: S3BucketArgs) -> Change:
         with Store(args.connection) as store:
             before, after = _compared(at, store, args)
-        if after == before:
-            return Change(False, f"bucket {args.name} is as wanted", data={"name": args.name})
-        verb = "changes" if before and after else "creates" if after else "removes"
-        return Change(True, f"{verb} bucket {args.name}", _diff(args, before, after), data={"name": args.name})
+        return change(args.name, before, after)
 
     def apply(self, at: Acting, args: S3BucketArgs) -> Outcome:
         with Store(args.connection) as store:
@@ -73,7 +66,7 @@ class S3Bucket:
                 store.call("delete_bucket", Bucket=args.name)
             else:
                 _make(store, args, before, after)
-        return Outcome(True, {"name": args.name}, diff=_diff(args, before, after))
+        return Outcome(True, {"name": args.name}, diff=diff(args.name, before, after))
 
 
 def _compared(at: Reading, store: Store, args: S3BucketArgs) -> tuple[State, State]:
@@ -90,9 +83,9 @@ def _make(store: Store, args: S3BucketArgs, before: State, after: State) -> None
             more["CreateBucketConfiguration"] = {"LocationConstraint": args.region}
         store.call("create_bucket", Bucket=args.name, **more)
         before = _state(store, args)
-    for name, change in _CHANGES.items():
+    for name, put in _CHANGES.items():
         if name in after and after[name] != before.get(name):
-            change(store, args, after[name])
+            put(store, args, after[name])
 
 
 def _wanted(at: Reading, args: S3BucketArgs) -> State:
@@ -190,10 +183,3 @@ _CHANGES: Mapping[str, Callable[[Store, S3BucketArgs, Any], None]] = {
     "object_lock_default": _put_lock,
     "lifecycle": _put_lifecycle,
 }
-
-
-def _diff(args: S3BucketArgs, before: State, after: State) -> Diff:
-    def text(state: State) -> str:
-        return json.dumps(state, indent=2, sort_keys=True) + "\n" if state else ""
-
-    return Diff(f"bucket {args.name}", text(before), text(after))
