@@ -24,6 +24,7 @@
 
 `fault_proxy` (test): `fault_proxy((host, port), Fault(cut_up=1000, times=1))`: `host`, `port`, `url`, `fault =`,
     `cut_now`, `stall_now`, `go_on`, `connections`, `bytes_up`, `bytes_down`.
+`busybox` (session): a directory whose programs are busybox's, its shell too, and curl: a PATH for small systems.
 `tiny_disk` (test): a file system of 4 MiB at `path`: `fill(leave=0)`, `free()`.
 
 `machines` (test): `machines("name", kind="docker" or "plain", images=False)`, whole servers with users root, deploy and
@@ -43,6 +44,8 @@ sentraplay-test-cache-UID under the system's temporary directory, where Debian t
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -167,6 +170,19 @@ def object_store(workplace: Workplace) -> Iterator[ObjectStore]:
     store = start_object_store(workplace)
     yield store
     store.stop()
+
+
+@pytest.fixture(scope="session")
+def busybox(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the programs of a small system: busybox for everything, its shell too, and curl."""
+    program, curl = shutil.which("busybox"), shutil.which("curl")
+    if program is None or curl is None:
+        pytest.skip("busybox or curl is not installed")
+    directory = tmp_path_factory.mktemp("busybox")
+    for applet in subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout.split():
+        (directory / applet).symlink_to(program)
+    (directory / "curl").symlink_to(curl)
+    return directory
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from typing import BinaryIO, Final, Literal
 
 from runner.backup.curl import unreachable
 from runner.backup.downloading import download
+from runner.backup.fetching import NoRanges, fetch_in_ranges, is_worth_it
 from runner.backup.sending import send
 from runner.backup.watching import Moved, watching
 from runner.errors import RepositoryError, SentraPlayError, VerificationFailed
@@ -215,8 +216,7 @@ def _bring(repository: Repository, expected: StoredObject, host: Host, path: str
                 host.run(Script('umask 077; exec cat -- "$1" >"$2"', (source, path)))
             return "directory"
     if isinstance(repository, Presigning) and not _why_relay(host, repository, expected.key):
-        with watching(host, path, progress, expected.size):
-            download(repository, expected, host, path)
+        _by_itself(repository, expected, host, path, progress)
         return "target"
     with repository.get(expected.key) as source_stream:
         tap = Tap(source_stream, moved=lambda size: progress(size, expected.size))
@@ -225,6 +225,16 @@ def _bring(repository: Repository, expected: StoredObject, host: Host, path: str
             stream.stdout.read()
             stream.finish()
     return "relay"
+
+
+def _by_itself(repository: Presigning, expected: StoredObject, host: Host, path: str, progress: Moved) -> None:
+    """In ranges where that is worth it and the store can, else in one piece."""
+    if is_worth_it(expected):
+        with suppress(NoRanges):
+            fetch_in_ranges(repository, expected, host, path, progress)
+            return
+    with watching(host, path, progress, expected.size):
+        download(repository, expected, host, path)
 
 
 def _refuse_relay(host: Host, repository: Repository) -> None:

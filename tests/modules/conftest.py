@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,19 +52,6 @@ def encrypt(bench: Bench, tmp_path: Path) -> Callable[[Path], None]:
         path.write_text(seal(path.read_bytes(), [str(identity.to_public())]))
 
     return encrypt
-
-
-@pytest.fixture(scope="session")
-def busybox(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with the programs of a small system: busybox for everything, its shell too, and curl."""
-    program, curl = shutil.which("busybox"), shutil.which("curl")
-    if program is None or curl is None:
-        pytest.skip("busybox or curl is not installed")
-    directory = tmp_path_factory.mktemp("busybox")
-    for applet in subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout.split():
-        (directory / applet).symlink_to(program)
-    (directory / "curl").symlink_to(curl)
-    return directory
 
 
 @pytest.fixture(params=["coreutils", "busybox"])

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Literal
 
-Kind = Literal["answer", "lose the reply", "flip a byte", "expired"]
+Kind = Literal["answer", "lose the reply", "flip a byte", "flip a byte of the reply", "expired"]
 
 
 @dataclass(slots=True)
@@ -28,12 +28,16 @@ class HttpFault:
 
 
 class HttpFaultProxy:
-    """Forwards to `target`; a context manager. `fault` may be set at any time, `seen` is called for each request."""
+    """Forwards to `target`; a context manager. `fault` may be set at any time, `seen` is called for each request.
+
+    `without` is a header (in small letters) that the target does not get to see, and so answers as if it knew none.
+    """
 
     def __init__(self, target: tuple[str, int], fault: HttpFault | None = None) -> None:
         self.target = target
         self.fault = fault
         self.seen: Callable[[str, str], None] = lambda method, path: None
+        self.without = ""
         self._lock = threading.Lock()
         self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -91,6 +95,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "flip a byte" and body:
             body = bytes([body[0] ^ 1]) + body[1:]
         status, headers, answer = self.forward(body)
+        if fault == "flip a byte of the reply" and answer:
+            answer = bytes([answer[0] ^ 1]) + answer[1:]
         if fault == "lose the reply":
             self.close_connection = True
             return None
@@ -103,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.closing(connection):
             connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
             for name, value in self.headers.items():
-                if name.lower() != "expect":
+                if name.lower() not in ("expect", self.server.proxy.without):
                     connection.putheader(name, value)
             connection.endheaders(body)
             response = connection.getresponse()
