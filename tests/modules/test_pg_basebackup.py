@@ -37,7 +37,9 @@ def unpacked(wal: WalBench, result: dict[str, Any], into: Path) -> Path:
     data = subprocess.run(["zstd", "-d", "-c", wal.bench.stored("base", result)], capture_output=True, check=True)
     (into.parent / "base.tar").write_bytes(data.stdout)
     with tarfile.open(into.parent / "base.tar") as archive:
-        archive.extractall(into, filter="fully_trusted")
+        # Python 3.11.2, Debian's own, has no argument for it.
+        archive.extraction_filter = tarfile.fully_trusted_filter if hasattr(tarfile, "fully_trusted_filter") else None
+        archive.extractall(into)
     return into
 
 
