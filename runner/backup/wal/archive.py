@@ -21,6 +21,7 @@ from runner.frozen import frozen
 from runner.repositories.contract import Repository
 
 _DIRECTORY: Final = "wal"
+_PARTIAL: Final = ".partial"
 _OBJECT: Final = re.compile(r"(?P<name>[0-9A-Za-z.]+)-(?P<sha256>[0-9a-f]{64})(?P<suffix>\.zst|\.gz|)(?P<age>\.age)?")
 _COMPRESSIONS: Final[Mapping[str, str]] = {".zst": "zstd", ".gz": "gzip", "": "none"}
 
@@ -39,6 +40,11 @@ class Archived:
     modified: datetime
     compression: str
     encrypted: bool
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it is what a receiver had of a segment when its server was lost."""
+        return f"{_PARTIAL}-" in self.key
 
 
 class WalArchive:

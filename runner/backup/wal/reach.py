@@ -7,6 +7,7 @@ begun by then, else on the ones before (PostgreSQL documentation, "Timelines").
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from runner.backup.wal.archive import Archived, WalArchive, only
 from runner.backup.wal.names import Lsn, Segment, Switch, history_name, is_history, is_segment, read_history
@@ -37,8 +38,8 @@ class Start:
 class Reach:
     """What recovery will read: `segments` in order without a gap, `histories` of the timelines passed.
 
-    `end` is the first position that is not there; `missing` names the segment that would hold it if later
-    ones exist (a gap), else "".
+    `end` is the first position that is not there (nothing is known of what an unfinished last segment holds);
+    `missing` names the segment that would hold it if later ones exist (a gap), else "".
     """
 
     timeline: int
@@ -47,11 +48,14 @@ class Reach:
     end: Lsn
     missing: str
 
-    def is_passed(self, asked: Collection[str], base: Start) -> bool:
-        """Whether a server that asked for these files has read everything there is.
+    def is_passed(self, asked: Collection[str], taken: Collection[str], base: Start) -> bool:
+        """Whether a server that took these files, and asked for those in vain, has come to the last there is.
 
         It asks for a segment only when it has come to the end of the one before; for histories it asks at once.
+        In an unfinished segment it stays, and takes it again and again.
         """
+        if self.segments and self.segments[-1].unfinished:
+            return self.segments[-1].name in taken
         # A backup may bring WAL of its own, which is not in the archive.
         last = max(self.end, base.last_segment.end)
         return any(is_segment(name) and Segment.of_name(name, base.segment_size).start >= last for name in asked)
@@ -124,12 +128,13 @@ def _walk(
     files: Mapping[str, Sequence[Archived]], base: Start, timeline: int, history: Sequence[Switch], where: str
 ) -> Iterator[Archived]:
     segment = base.segment
-    while True:
-        found = _found(files, segment, timeline, history)
-        if not found:
-            return
+    while found := _found(files, segment, timeline, history):
         yield only(found, where)
         segment = segment.next()
+    # What a receiver had of a segment when its server was lost. Of several the last holds what the others do.
+    if unfinished := files.get(f"{segment.on(timeline).name}.partial"):
+        last = max(unfinished, key=lambda one: one.modified)
+        yield replace(last, name=segment.on(timeline).name)
 
 
 def _found(

@@ -29,12 +29,15 @@ IDENTIFIER: Final = ".system_identifier"
 _BATCH: Final = 64
 _LANES: Final = 3
 
+# While WAL is received into it, the segment that is being written ends with .partial: it is not finished.
 # Names of finished files hold no blank and begin with a digit or a letter; what is being written begins with a dot.
 _LIST: Final = Script("""
 cd -- "$1" || exit
 cat .system_identifier 2>/dev/null || echo
+if [ -e .receiver ]; then unfinished='*.partial'; else unfinished=; fi
 for name in *; do
   case $name in
+    $unfinished) ;;
     [0-9A-F][0-9A-F][0-9A-F][0-9A-F][0-9A-F][0-9A-F][0-9A-F][0-9A-F]*) [ -f "$name" ] && echo "$name";;
   esac
 done

@@ -28,6 +28,7 @@ from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.postgres.hints import client_reason
 from runner.modules.postgres.physical.increments import Wish, file_list, find_ground
+from runner.modules.postgres.physical.receiving import is_receiving_into
 from runner.modules.postgres.physical.taking import Taking, by_directory, stream
 from runner.modules.postgres.server import Server
 from runner.modules.postgres.session import Postgres
@@ -142,11 +143,12 @@ def _backed_up(
 def _look(server: Postgres, args: PgBasebackupArgs) -> _Cluster:
     """TaskFailed if the server keeps no WAL that the backup could be completed with."""
     found = server.maintenance().rows(_CLUSTER)[0]
-    if args.wal == "archive" and found["archive_mode"] == "off":
+    streamed = args.spool is not None and is_receiving_into(server.host, args.spool)
+    if args.wal == "archive" and found["archive_mode"] == "off" and not streamed:
         raise TaskFailed(
             "the server does not archive its WAL, and a base backup is worth nothing without",
             where=server.where,
-            why="archive_mode is off",
+            why="archive_mode is off" + (f", and nobody receives into {args.spool}" if args.spool else ""),
             hint="set archiving up with pg_wal_archive, or `wal: include` for a backup restorable to its own end only",
         )
     spaces = tuple(

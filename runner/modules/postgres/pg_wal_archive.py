@@ -11,6 +11,7 @@ from runner.errors import TaskFailed
 from runner.frozen import frozen
 from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Diff, Outcome, Reading
+from runner.modules.postgres import wal_stream
 from runner.modules.postgres.physical import archiving, spool
 from runner.modules.postgres.physical.checking import Wish, check
 from runner.modules.postgres.physical.cluster import Cluster, data_directory, in_compose, native
@@ -30,7 +31,10 @@ class PgWalArchiveArgs:
     service: str | None = None
     repository: str | None = None
     server: Server = field(default_factory=Server)
-    state: Literal["present", "absent", "check"] = "present"
+    state: Literal["present", "stopped", "absent", "check"] = "present"
+    mode: Literal["archive", "stream"] = "archive"
+    slot: str = "sentraplay"
+    max_slot_wal_keep_size: str | int = "10G"
     spool_in_server: str | None = None
     archive_timeout: Duration = 60
     summarize_wal: bool = False
@@ -71,6 +75,9 @@ class PgWalArchive:
         if args.state == "check":
             _checked(args)
             return Change(None, "would switch to a new WAL segment and wait until the last is in the repository")
+        if args.mode == "stream":
+            return wal_stream.preview(at, args)
+        _refuse_stopped(args)
         server = Postgres(at.host, args.server)
         now = archiving.current(server)
         plan = _plan(server, args, now)
@@ -86,8 +93,12 @@ class PgWalArchive:
         server = Postgres(at.host, args.server, at.host, pause=at.sleep)
         if args.state == "check":
             service, repository = _checked(args)
-            wish = Wish(service, args.spool, seconds(args.check_timeout), args.level == "full")
+            slot = args.slot if args.mode == "stream" else None
+            wish = Wish(service, args.spool, seconds(args.check_timeout), args.level == "full", slot)
             return Outcome(False, check(at, server, at.repositories.get(repository), wish))
+        if args.mode == "stream":
+            return wal_stream.apply(at, args)
+        _refuse_stopped(args)
         now = archiving.current(server)
         plan = _plan(server, args, now)
         if args.state == "present" and not plan.spool_ready:
@@ -108,6 +119,11 @@ def _checked(args: PgWalArchiveArgs) -> tuple[str, str]:
     if args.service is None or args.repository is None:
         raise TaskFailed("state: check needs `service` and `repository`", hint="name where the WAL is shipped to")
     return args.service, args.repository
+
+
+def _refuse_stopped(args: PgWalArchiveArgs) -> None:
+    if args.state == "stopped":
+        raise TaskFailed("state: stopped is for mode: stream", hint="state: absent switches archiving off")
 
 
 def _plan(server: Postgres, args: PgWalArchiveArgs, now: archiving.Settings) -> _Plan:

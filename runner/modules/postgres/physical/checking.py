@@ -21,6 +21,7 @@ from runner.errors import ObjectNotFound, VerificationFailed
 from runner.frozen import frozen
 from runner.modules.contract import Acting
 from runner.modules.postgres.database import AUTOCOMMIT
+from runner.modules.postgres.physical.receiving import slot_of
 from runner.modules.postgres.session import Postgres
 from runner.repositories.contract import Repository
 
@@ -41,12 +42,16 @@ FROM pg_control_checkpoint() c, pg_control_system() s, pg_stat_archiver a
 
 @frozen
 class Wish:
-    """What is checked; `timeout` is how many seconds a segment may take to arrive, `full` reads all there is."""
+    """What is checked; `timeout` is how many seconds a segment may take to arrive, `full` reads all there is.
+
+    `slot` is the replication slot by which WAL is received; None if the server archives it.
+    """
 
     service: str
     spool: str
     timeout: float
     full: bool = False
+    slot: str | None = None
 
 
 def check(at: Acting, server: Postgres, repository: Repository, wish: Wish) -> Mapping[str, object]:
@@ -57,7 +62,7 @@ def check(at: Acting, server: Postgres, repository: Repository, wish: Wish) -> M
     any file of the cluster's WAL, of every timeline, is not what was archived.
     """
     before = _state(server)
-    _check_on(before, server)
+    _check_on(before, server, wish.slot)
     archive = WalArchive(repository, wish.service, str(before["system"]))
     lag = _lag(archive)
     database, size = server.maintenance(), int(str(before["segment_size"]))
@@ -96,8 +101,17 @@ def _state(server: Postgres) -> Mapping[str, object]:
     return server.maintenance().rows(_STATE)[0]
 
 
-def _check_on(state: Mapping[str, object], server: Postgres) -> None:
-    if state["mode"] == "off":
+def _check_on(state: Mapping[str, object], server: Postgres, slot: str | None) -> None:
+    if slot is not None:
+        found = slot_of(server, slot)
+        if found is None or not found.active:
+            raise VerificationFailed(
+                "nobody receives the server's WAL",
+                where=server.where,
+                why=f"the replication slot {slot} is {'not there' if found is None else 'not in use'}",
+                hint="run pg_wal_archive with mode: stream and state: present, which starts the receiver",
+            )
+    elif state["mode"] == "off":
         raise VerificationFailed(
             "the server does not archive its WAL",
             where=server.where,

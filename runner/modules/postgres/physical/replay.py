@@ -109,7 +109,7 @@ def _at_end(feeding: Feeding, choice: Choice) -> Callable[[Mapping[str, object]]
     seen: list[object] = [None, monotonic()]
 
     def ended(state: Mapping[str, object]) -> bool:
-        if state["lsn"] != seen[0] or not choice.reach.is_passed(feeding.asked, base):
+        if state["lsn"] != seen[0] or not choice.reach.is_passed(feeding.asked, feeding.taken, base):
             seen[:] = [state["lsn"], monotonic()]
             return False
         return monotonic() - float(str(seen[1])) > _STILL
