@@ -55,6 +55,36 @@ def test_it_ends_at_a_gap_and_names_it(archive: WalArchive) -> None:
     assert passed(archive) == (["0000000102", "0000000103"], 1, "000000010000000000000004")
 
 
+def test_what_a_receiver_had_of_the_last_segment_is_the_end(archive: WalArchive) -> None:
+    segments(archive, 1, 2, 3)
+    keep(archive, "000000010000000000000004.partial", b"older")
+    keep(archive, "000000010000000000000004.partial", b"newer")
+    found = reach(archive, BASE, None, text(archive))  # type: ignore[arg-type]  # a plain reader
+    assert [one.name[-2:] for one in found.segments] == ["02", "03", "04"]
+    last = found.segments[-1]
+    assert last.unfinished and not found.segments[0].unfinished
+    with archive.repository.get(last.key) as source:
+        assert source.read() == b"newer"
+    assert not found.is_passed(["000000010000000000000005"], ["000000010000000000000003"], BASE)
+    assert found.is_passed([], ["000000010000000000000004"], BASE)
+
+
+def test_an_unfinished_segment_fills_no_gap_and_replaces_no_whole_one(archive: WalArchive) -> None:
+    segments(archive, 1, 2, 3, 5)
+    keep(archive, "000000010000000000000004.partial")
+    assert passed(archive) == (["0000000102", "0000000103"], 1, "000000010000000000000004")
+    segments(archive, 1, 4)
+    assert passed(archive) == (["0000000102", "0000000103", "0000000104", "0000000105"], 1, "")
+
+
+def test_an_unfinished_segment_of_a_timeline_that_was_left_is_not_taken(archive: WalArchive) -> None:
+    segments(archive, 1, 2, 3)
+    keep(archive, "000000010000000000000004.partial")
+    segments(archive, 2, 4)
+    keep(archive, "00000002.history", b"1\t0/4000100\tno recovery target specified\n")
+    assert passed(archive) == (["0000000102", "0000000103", "0000000204"], 2, "")
+
+
 def test_it_follows_the_latest_timeline_that_descends_from_the_backup(archive: WalArchive) -> None:
     segments(archive, 1, 2, 3, 4, 5)
     segments(archive, 2, 4, 5)
@@ -106,13 +136,13 @@ def test_only_who_asks_for_what_comes_after_the_end_has_read_everything(
 ) -> None:
     segments(archive, 1, 2, 3, 4)
     found = reach(archive, BASE, None, text(archive))  # type: ignore[arg-type]  # a plain reader
-    assert found.is_passed(asked, BASE) is over
+    assert found.is_passed(asked, [], BASE) is over
 
 
 def test_a_backup_that_brings_its_own_wal_is_read_to_its_end(archive: WalArchive) -> None:
     found = reach(archive, BASE, None, text(archive))  # type: ignore[arg-type]  # a plain reader
-    assert not found.is_passed(["000000010000000000000002"], BASE)
-    assert found.is_passed(["000000010000000000000003"], BASE)
+    assert not found.is_passed(["000000010000000000000002"], [], BASE)
+    assert found.is_passed(["000000010000000000000003"], [], BASE)
 
 
 def test_of_some_names_only_those_there_are_found(archive: WalArchive) -> None:

@@ -72,11 +72,14 @@ def reach(archive: WalArchive, base: Start, timeline: int | None, text: Callable
     history = _history(files, chosen, text, archive.describe())
     segments = tuple(_walk(files, base, chosen, history, archive.describe()))
     end = base.segment.start if not segments else Segment.of_name(segments[-1].name, base.segment_size).end
+    missing = _gap(files, chosen, history, end, base.segment_size)
+    if segments and not missing and (last := _unfinished(files, Segment.holding(end, chosen, base.segment_size))):
+        segments, end = (*segments, last), Segment.of_name(last.name, base.segment_size).end
     passed = {switch.timeline for switch in history if switch.timeline >= base.timeline} | {chosen}
     histories = tuple(
         only(files[history_name(one)], archive.describe()) for one in sorted(passed) if history_name(one) in files
     )
-    return Reach(chosen, segments, histories, end, _gap(files, chosen, history, end, base.segment_size))
+    return Reach(chosen, segments, histories, end, missing)
 
 
 def _chosen(
@@ -131,10 +134,12 @@ def _walk(
     while found := _found(files, segment, timeline, history):
         yield only(found, where)
         segment = segment.next()
-    # What a receiver had of a segment when its server was lost. Of several the last holds what the others do.
-    if unfinished := files.get(f"{segment.on(timeline).name}.partial"):
-        last = max(unfinished, key=lambda one: one.modified)
-        yield replace(last, name=segment.on(timeline).name)
+
+
+def _unfinished(files: Mapping[str, Sequence[Archived]], segment: Segment) -> Archived | None:
+    """What a receiver had of the segment when its server was lost; of several the last holds what the others do."""
+    found = files.get(f"{segment.name}.partial")
+    return replace(max(found, key=lambda one: one.modified), name=segment.name) if found else None
 
 
 def _found(
