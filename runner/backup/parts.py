@@ -14,6 +14,7 @@ from typing import Final
 from runner.backup.curl import OPTIONS
 from runner.hosts.contract import Command as HostCommand
 from runner.hosts.contract import Host, Pipeline, Script, command
+from runner.hosts.hashing import SHA256
 from runner.repositories.receiving import PLAIN
 
 _MEMORY: Final = "/dev/shm"
@@ -30,24 +31,23 @@ set -- "$1" $(df -Pk "$2" | tail -n 1)
 
 _WHOLE: Final = 'exec tee -- "$1/whole"'
 
-_CUT: Final = """
-umask 077
+_CUT: Final = f"""{SHA256}umask 077
 cd -- "$1" || exit
 shift
-sha256sum <whole >whole.sum &
+sha256 <whole >whole.sum &
 exec 3<>slots
 for size; do echo "$size" >&3; done
 number=0 total=0
 while read -r size <&3; do
   number=$((number + 1))
-  dd of="$number" bs=65536 count=$((size / 65536)) iflag=fullblock 2>dd.said || { cat dd.said >&2; exit 1; }
+  dd of="$number" bs=65536 count=$((size / 65536)) iflag=fullblock 2>dd.said || {{ cat dd.said >&2; exit 1; }}
   got=$(stat -c %s "$number") || exit
   total=$((total + got))
   if [ "$got" -eq 0 ] && [ "$number" -gt 1 ]; then number=$((number - 1)); break; fi
-  {
-    md5=$(md5sum <"$number") && sha256=$(sha256sum <"$number") || exit 1
-    echo "part $number $got ${md5%% *} ${sha256%% *}"
-  } &
+  {{
+    md5=$(md5sum <"$number") && sha256=$(sha256 <"$number") || exit 1
+    echo "part $number $got ${{md5%% *}} ${{sha256%% *}}"
+  }} &
   [ "$got" -eq "$size" ] || break
 done
 wait

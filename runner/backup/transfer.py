@@ -22,6 +22,7 @@ from runner.backup.watching import Moved, watching
 from runner.errors import RepositoryError, SentraPlayError, VerificationFailed
 from runner.frozen import frozen
 from runner.hosts.contract import Command, CommandFailed, Host, Pipeline, Reader, Runnable, Script, command
+from runner.hosts.hashing import sha256_of, sha256_of_input
 from runner.repositories.contract import OnHost, Presigning, Repository, StoredObject, Transfer
 from runner.repositories.receiving import PLAIN, explain, fill, receive_into
 from runner.repositories.streams import Tap, buffered
@@ -144,7 +145,7 @@ def prove(reader: Reader, path: str, expected: StoredObject) -> None:
     """VerificationFailed unless the file `path` on the host has the object's size and sha256."""
     found = reader.stat(path)
     size = -1 if found is None else found.size
-    said = reader.query(Script('exec sha256sum <"$1"', (path,), env=PLAIN)).stdout[:64] if size == expected.size else ""
+    said = reader.query(sha256_of(path, **PLAIN)).stdout[:64] if size == expected.size else ""
     if said != expected.sha256:
         raise VerificationFailed(
             message=f"{expected.key} is damaged",
@@ -176,7 +177,7 @@ def _store_here(
 
 
 def _receive(host: Host, members: tuple[Command | Script, ...], temporary: str, stdin: bytes, progress: Moved) -> str:
-    whole = Pipeline((*members, receive_into(temporary), command("sha256sum", env=PLAIN)))
+    whole = Pipeline((*members, receive_into(temporary), sha256_of_input(**PLAIN)))
     with watching(host, temporary, progress), host.stream(whole) as stream:
         fill(stream, io.BytesIO(stdin))
         said = stream.stdout.read()

@@ -27,19 +27,8 @@ from tests.support.workplace import Workplace
 
 PROGRAM = str(Path(sysconfig.get_path("scripts")) / "sentraplay")
 DATABASE = "shop"
-# What a scanner keeps: text that repeats itself, and hashes that do not. Beside it pgbench's table of fillers.
-FINDINGS = """
-CREATE TABLE findings (id bigint PRIMARY KEY, scan int NOT NULL, severity text, title text, evidence text);
-INSERT INTO findings SELECT i, i % 5000, (ARRAY['low','medium','high','critical'])[1 + i % 4],
-  'Finding ' || i % 977 || ' in package ' || md5((i % 20011)::text),
-  'Line ' || i % 3001 || ': ' || repeat('expected a pinned version, found a range; ', 2 + (i % 5)::int) || md5(i::text)
-FROM generate_series(1::bigint, 1800000) AS i;
-CREATE INDEX ON findings (scan);
-CREATE TABLE events AS SELECT i AS id, now() - i * interval '1 second' AS at, md5((i % 70001)::text) AS who
-FROM generate_series(1, 2500000) AS i;
-ALTER TABLE events ADD PRIMARY KEY (id);
-ANALYZE;
-"""
+# With 40 findings each, in the tables and indexes of tests/support/scanner_data.py: about 1 GB on disk.
+SCANS = 120_000
 RELAY = Path(__file__).with_name("relay.py")
 
 
@@ -54,8 +43,7 @@ class Bench:
         self.bucket = self.store.create_bucket()
 
     def fill(self) -> None:
-        self.postgres.create_database(DATABASE)
-        self.postgres.query(DATABASE, FINDINGS)
+        self.postgres.create_database(DATABASE, scans=SCANS)
         size = self.postgres.query(DATABASE, f"SELECT pg_size_pretty(pg_database_size('{DATABASE}'))")[0][0]
         print(f"database of {size}", flush=True)
 

@@ -11,6 +11,7 @@ from runner.backup.compression import undo
 from runner.backup.wal.archive import Archived, WalArchive
 from runner.errors import SentraPlayError, TaskFailed, VerificationFailed
 from runner.hosts.contract import Command, CommandFailed, Host, Pipeline, Reader, Script, command
+from runner.hosts.hashing import sha256_of_input
 from runner.repositories.contract import Repository
 from runner.repositories.receiving import fill
 from runner.repositories.streams import buffered
@@ -30,7 +31,7 @@ def fetch(archive: WalArchive, one: Archived, host: Host, path: str, owner: str 
     members: tuple[Command | Script, ...] = (
         *undo(host, one.compression),
         Script(_WRITE, (temporary,)),
-        command("sha256sum"),
+        sha256_of_input(),
     )
     try:
         said = _through(archive, one, host, members)
@@ -50,7 +51,7 @@ def prove(archive: WalArchive, one: Archived, host: Host) -> None:
     """Read a file whole, decompressed on the host, and write it nowhere; VerificationFailed if it is not what was
     archived."""
     try:
-        said = _through(archive, one, host, (*undo(host, one.compression), command("sha256sum")))
+        said = _through(archive, one, host, (*undo(host, one.compression), sha256_of_input()))
     except CommandFailed as failed:
         raise _damaged(archive, one, failed.result.stderr.strip()) from failed
     if said[:64] != one.sha256:

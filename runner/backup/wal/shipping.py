@@ -20,6 +20,7 @@ from runner.backup.writer import joined
 from runner.errors import TaskFailed, VerificationFailed
 from runner.frozen import frozen
 from runner.hosts.contract import CommandFailed, Host, Pipeline, Reader, Script
+from runner.hosts.hashing import SHA256
 from runner.repositories.contract import Repository
 
 IDENTIFIER: Final = ".system_identifier"
@@ -43,20 +44,20 @@ for name in *; do
 done
 :
 """)
-_MEASURE: Final = """
+_MEASURE: Final = f"""{SHA256}
 cd -- "$1" || exit; shift
 for name in "$@"; do
   # Another one who ships may have been faster.
-  sum=$(sha256sum <"$name") || { [ ! -e "$name" ] && continue; exit 1; }
+  sum=$(sha256 <"$name") || {{ [ ! -e "$name" ] && continue; exit 1; }}
   head=$(head -c "$HEAD" <"$name" | od -An -v -tx1 | tr -d ' \\n')
-  echo "$name ${sum%% *} $head"
+  echo "$name ${{sum%% *}} $head"
 done
 """
 # Only what was stored: another file may have taken the name meanwhile.
-_REMOVE: Final = """
+_REMOVE: Final = f"""{SHA256}
 cd -- "$1" || exit; shift
 while [ $# -gt 1 ]; do
-  if sum=$(sha256sum <"$1"); then [ "${sum%% *}" != "$2" ] || rm -f -- "$1" || exit
+  if sum=$(sha256 <"$1"); then [ "${{sum%% *}}" != "$2" ] || rm -f -- "$1" || exit
   else [ ! -e "$1" ] || exit 1; fi
   shift 2
 done

@@ -1,0 +1,29 @@
+"""SHA-256 on a host, by the fastest program there is.
+
+Where openssl is installed it uses the processor's own instructions, which the sha256sum of many systems does not:
+0.5 s for 520 MB instead of 2.7 (Debian 12, measured). It is asked for a digest that is known before it is trusted.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from runner.hosts.contract import Script
+
+SHA256: Final = """
+case $(openssl dgst -sha256 -r </dev/null 2>/dev/null) in
+  e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855*) sha256() { openssl dgst -sha256 -r; } ;;
+  *) sha256() { sha256sum; } ;;
+esac
+"""
+"""Stands before a script that calls `sha256`: that reads its input and prints the digest, 64 letters and a blank."""
+
+
+def sha256_of(path: str, **env: str) -> Script:
+    """What prints the digest of a file, in 64 letters, then a blank."""
+    return Script(f'{SHA256}sha256 <"$1"', (path,), env=env)
+
+
+def sha256_of_input(**env: str) -> Script:
+    """A member of a pipeline that reads everything and prints its digest, in 64 letters, then a blank."""
+    return Script(f"{SHA256}sha256", env=env)
