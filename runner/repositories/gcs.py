@@ -22,7 +22,7 @@ from runner.repositories.contract import NOT_ENCRYPTED, EncryptionKeys, Lock, Ob
 from runner.repositories.gcs_client import Account, connect, patient
 from runner.repositories.gcs_reading import ChunkedReader
 from runner.repositories.keys import check_key, check_prefix, is_key
-from runner.repositories.streams import Tap, buffered
+from runner.repositories.streams import BLOCK, Tap, buffered
 
 # Google wants a multiple of 256 KiB; one chunk is kept in memory, to be sent again.
 CHUNK: Final = 16 * 1024 * 1024
@@ -96,25 +96,27 @@ class GcsRepository:
         blob = self._new(key)
         tap = Tap(source)
         reader = buffered(tap)
-        first = reader.read(self._settings.chunk_size)
+        # Nobody keeps what was sent: it is memory of this process.
+        beginning = [reader.read(self._settings.chunk_size)]
         with self._explained(f"storing {key}"):
-            if len(first) < self._settings.chunk_size:
-                blob.upload_from_string(first, content_type=_TYPE, checksum="md5", retry=self._retry)
+            if len(beginning[0]) < self._settings.chunk_size:
+                blob.upload_from_string(beginning.pop(), content_type=_TYPE, checksum="md5", retry=self._retry)
             else:
-                self._put_chunks(blob, first, reader)
+                self._put_chunks(blob, beginning, reader)
         if int(blob.size) != tap.size:
             raise RepositoryError(
                 f"the store kept {blob.size} of {tap.size} bytes of {key}", where=self.describe(), hint="run again"
             )
         return StoredObject(key, tap.size, tap.sha256)
 
-    def _put_chunks(self, blob: Any, data: bytes, reader: BinaryIO) -> None:
+    def _put_chunks(self, blob: Any, beginning: list[bytes], reader: BinaryIO) -> None:
+        """`beginning` is emptied."""
         size = self._settings.chunk_size
         writer = blob.open("wb", chunk_size=size, content_type=_TYPE, checksum="crc32c", retry=self._retry)
         try:
-            while data:
+            writer.write(beginning.pop())
+            while data := reader.read(BLOCK):
                 writer.write(data)
-                data = reader.read(size)
             writer.close()
             blob.reload(retry=self._retry)
         except BaseException as error:

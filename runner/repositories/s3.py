@@ -146,22 +146,25 @@ class S3Repository:
         self._object(key)
         tap = Tap(source)
         reader = buffered(tap)
-        first = reader.read(self.part_size(1))
+        # Nobody keeps a part that was sent: each is memory of this process.
+        parts = [reader.read(self.part_size(1))]
         with self._explained(f"storing {key}"):
-            if len(first) < self.part_size(1):
-                self._client.put_object(Body=first, ContentMD5=content_md5(first), **self._new(key))
+            if len(parts[0]) < self.part_size(1):
+                self._client.put_object(Body=parts[0], ContentMD5=content_md5(parts[0]), **self._new(key))
             else:
-                self._put_parts(key, first, reader)
+                self._put_parts(key, parts, reader)
         return StoredObject(key, tap.size, tap.sha256)
 
-    def _put_parts(self, key: str, first: bytes, reader: BinaryIO) -> None:
+    def _put_parts(self, key: str, parts: list[bytes], reader: BinaryIO) -> None:
+        """`parts` holds the first one, and is emptied."""
         upload = self.begin(key)
         try:
-            data = first
             sent: list[SentPart] = []
-            while data:
-                sent.append(upload.send(len(sent) + 1, data))
-                data = reader.read(self.part_size(len(sent) + 1))
+            while parts:
+                sent.append(upload.send(len(sent) + 1, parts.pop()))
+                if data := reader.read(self.part_size(len(sent) + 1)):
+                    parts.append(data)
+                del data
             upload.complete(sent)
         except BaseException:
             upload.abort()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import stat
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,9 +20,12 @@ from runner.hosts.local import open_local
 from runner.modules.postgres.physical.archiving import archive_command
 from tests.modules.pg_bed import PgBench
 from tests.modules.wal_bed import WalBench, wal_bench
+from tests.support.capabilities import require
+from tests.support.fulldisk import mount_tiny_disk
 from tests.support.postgres import PostgresServer
-from tests.support.workplace import Workplace
+from tests.support.workplace import Workplace, wait_until
 
+MEBIBYTE = 1024 * 1024
 WHERE = {"service": "app", "repository": "main"}
 
 
@@ -200,6 +206,55 @@ def test_check_says_what_the_archiver_fails_at(wal: WalBench) -> None:
     with pytest.raises(VerificationFailed, match="is not in the repository after 3 seconds") as met:
         wal.archive(state="check", check_timeout=3, **WHERE)
     assert "archive_command failed" in str(met.value.why)
+
+
+def test_a_spool_that_ran_full_under_a_running_server_loses_nothing(wal: WalBench, workplace: Workplace) -> None:
+    require("tmpfs")
+    disk = mount_tiny_disk(workplace, 64 * MEBIBYTE)
+    wal.spool = disk.path / "wal"
+    wal.archiving()
+    wal.switch()
+    wal.ship()
+    filler = disk.fill(leave=5 * MEBIBYTE)
+    wal.sql("CREATE TABLE more AS SELECT 1; SELECT pg_switch_wal()")
+    with pytest.raises(VerificationFailed, match="is not in the repository after 5 seconds") as met:
+        wal.archive(state="check", check_timeout=5, **WHERE)
+    assert "archive_command failed" in str(met.value.why) and "not full" in met.value.hint
+    assert [path.name for path in wal.spool.iterdir()] == [".system_identifier"], "nothing half written stays"
+    filler.unlink()
+    data = wal.archive(state="check", check_timeout=90, **WHERE).data
+    assert data["segments"] == len(wal.stored()) and data["pruned"] == 0
+    disk.unmount()
+
+
+def test_an_archive_command_killed_by_the_kernel_is_run_again(wal: WalBench) -> None:
+    """The shell the server started is killed with SIGKILL while it copies, as when memory runs out."""
+    wal.archiving()
+    names = []
+    for _ in range(5):
+        archiver = wal.sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'archiver'")[0][0]
+        wal.sql("CREATE TABLE IF NOT EXISTS more (n int); INSERT INTO more VALUES (1)")
+        names.append(str(wal.sql("SELECT pg_walfile_name(pg_switch_wal())")[0][0]))
+        if _kill_child(archiver):
+            break
+    else:
+        raise AssertionError("no archive command was met")
+    wait_until(f"{names[-1]} to arrive all the same", lambda: (wal.spool / names[-1]).exists(), 90)
+    names.append(wal.switch())
+    assert wal.ship() == names
+    wal.archive(state="check", check_timeout=90, **WHERE)
+    assert [path.name for path in wal.spool.iterdir()] == [".system_identifier"], "what the killed one left is gone"
+
+
+def _kill_child(parent: int) -> bool:
+    """Kill whatever that process starts next; False if nothing was met for two seconds."""
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)
+                return True
+    return False
 
 
 def test_a_spool_of_another_cluster_is_refused(wal: WalBench) -> None:
