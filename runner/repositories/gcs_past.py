@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
-from typing import Any, BinaryIO, NoReturn
+from typing import Any
 
 from runner.errors import ObjectNotFound
-from runner.repositories.contract import NOT_ENCRYPTED, EncryptionKeys, ObjectInfo, StoredObject
+from runner.repositories.contract import NOT_ENCRYPTED, EncryptionKeys, ObjectInfo
 from runner.repositories.gcs import GcsRepository, GcsSettings
 from runner.repositories.keys import check_key, check_prefix, is_key
-from runner.repositories.past import not_in_the_past
+from runner.repositories.past import NothingStored
 
 
-class PastGcsRepository(GcsRepository):
+class PastGcsRepository(NothingStored, GcsRepository):
     """The bucket as it was at `moment` (UTC); nothing can be stored, deleted or held."""
 
     def __init__(
@@ -31,18 +31,6 @@ class PastGcsRepository(GcsRepository):
         for key, (_, info) in self._known.items():
             if key.startswith(wanted):
                 yield info
-
-    def put_if_absent(self, key: str, data: bytes) -> None:
-        self._refuse()
-
-    def put(self, key: str, source: BinaryIO) -> StoredObject:
-        self._refuse()
-
-    def delete(self, key: str) -> None:
-        self._refuse()
-
-    def hold(self, key: str, held: bool) -> None:
-        self._refuse()
 
     def _blob(self, key: str) -> Any:
         known = self._known.get(check_key(key))
@@ -69,6 +57,3 @@ class PastGcsRepository(GcsRepository):
                 if there and is_key(key):
                     found[key] = (int(blob.generation), ObjectInfo(key, int(blob.size), blob.time_created))
         return dict(sorted(found.items()))
-
-    def _refuse(self) -> NoReturn:
-        raise not_in_the_past(self.describe())

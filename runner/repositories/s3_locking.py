@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any, BinaryIO, Final, Literal, NoReturn
+from typing import Any, Final, Literal
 
 from runner.errors import ObjectNotFound, RepositoryError
 from runner.frozen import frozen
-from runner.repositories.contract import NOT_ENCRYPTED, EncryptionKeys, Lock, ObjectInfo, StoredObject
+from runner.repositories.contract import NOT_ENCRYPTED, EncryptionKeys, Lock, ObjectInfo
 from runner.repositories.keys import check_key, check_prefix, is_key
-from runner.repositories.past import not_in_the_past
+from runner.repositories.past import NothingStored
 from runner.repositories.s3 import S3Repository, S3Settings
 from runner.repositories.s3_errors import code_of
 from runner.repositories.s3_upload import MultipartUpload
@@ -114,7 +114,7 @@ class LockingS3Repository(S3Repository):
         return bool(said["ObjectLockConfiguration"].get("ObjectLockEnabled") == "Enabled")
 
 
-class PastS3Repository(S3Repository):
+class PastS3Repository(NothingStored, S3Repository):
     """The bucket as it was at `moment` (UTC), read from its versions; nothing can be stored or deleted."""
 
     def __init__(
@@ -131,21 +131,6 @@ class PastS3Repository(S3Repository):
         for key, (version, size, modified) in self._known.items():
             if key.startswith(wanted) and version:
                 yield ObjectInfo(key, size, modified)
-
-    def put_if_absent(self, key: str, data: bytes) -> None:
-        self._refuse()
-
-    def put(self, key: str, source: BinaryIO) -> StoredObject:
-        self._refuse()
-
-    def delete(self, key: str) -> None:
-        self._refuse()
-
-    def begin(self, key: str) -> MultipartUpload:
-        self._refuse()
-
-    def sweep(self, older_than: timedelta) -> int:
-        return 0
 
     def _object(self, key: str) -> dict[str, str]:
         known = self._known.get(check_key(key))
@@ -165,9 +150,6 @@ class PastS3Repository(S3Repository):
                 if modified <= self._moment and is_key(key) and (key not in newest or modified > newest[key][0]):
                     newest[key] = (modified, version["VersionId"] if there else "", int(version.get("Size", 0)))
         return {key: (one[1], one[2], one[0]) for key, one in sorted(newest.items()) if one[1]}
-
-    def _refuse(self) -> NoReturn:
-        raise not_in_the_past(self.describe())
 
 
 def versions(client: Any, bucket: str, prefix: str) -> Iterator[tuple[dict[str, Any], bool]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from runner.localfiles import expanded
 from runner.repositories import gcs_errors
@@ -13,15 +13,25 @@ from runner.repositories.gcs_client import Account, connect, patient
 from runner.secret import Secret
 
 
-def account(file: str | None, contents: Secret | None, project: str | None, endpoint: str | None) -> Account:
-    """The account that a module's arguments name."""
-    return Account(str(expanded(file)) if file else None, contents, project, endpoint)
+class Named(Protocol):
+    """What of a module's arguments says whose account is used, and where."""
+
+    @property
+    def service_account_file(self) -> str | None: ...
+    @property
+    def service_account_contents(self) -> Secret | None: ...
+    @property
+    def project(self) -> str | None: ...
+    @property
+    def endpoint_url(self) -> str | None: ...
 
 
 class GoogleStore:
     """Google's own client; RepositoryError tells what to do about a refusal."""
 
-    def __init__(self, who: Account) -> None:
+    def __init__(self, args: Named) -> None:
+        file = str(expanded(args.service_account_file)) if args.service_account_file else None
+        who = Account(file, args.service_account_contents, args.project, args.endpoint_url)
         self.where = who.where
         with self.explained("opening the store"):
             self.client = connect(who)

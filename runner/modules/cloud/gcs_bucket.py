@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final, Literal
 from runner.errors import ObjectNotFound, Refused, RepositoryError, TaskFailed
 from runner.frozen import frozen
 from runner.modules.cloud.bucket import State, change, diff
-from runner.modules.cloud.gcs import GoogleStore, account
+from runner.modules.cloud.gcs import GoogleStore
 from runner.modules.cloud.gcs_lifecycle import GcsRuleArgs, from_json, from_rules, normal
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.secret import Secret
@@ -39,24 +39,18 @@ class GcsBucketArgs:
     service_account_contents: Secret | None = None
     endpoint_url: str | None = None
 
-    @property
-    def store(self) -> GoogleStore:
-        return GoogleStore(
-            account(self.service_account_file, self.service_account_contents, self.project, self.endpoint_url)
-        )
-
 
 class GcsBucket:
     name: ClassVar = "gcs_bucket"
     Args = GcsBucketArgs
 
     def preview(self, at: Reading, args: GcsBucketArgs) -> Change:
-        with args.store as store:
+        with GoogleStore(args) as store:
             before, after = _compared(at, store, args)
         return change(args.name, before, after)
 
     def apply(self, at: Acting, args: GcsBucketArgs) -> Outcome:
-        with args.store as store:
+        with GoogleStore(args) as store:
             before, after = _compared(at, store, args)
             if after == before:
                 return Outcome(False, {"name": args.name})

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from runner.errors import ObjectNotFound
 from runner.frozen import frozen
-from runner.modules.cloud.gcs import GoogleStore, account
+from runner.modules.cloud.gcs import GoogleStore
 from runner.modules.cloud.objects import SHA256, ObjectArgs, digest, preview, settle
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.secret import Secret
@@ -22,23 +22,17 @@ class GcsObjectArgs(ObjectArgs):
     service_account_contents: Secret | None = None
     endpoint_url: str | None = None
 
-    @property
-    def store(self) -> GoogleStore:
-        return GoogleStore(
-            account(self.service_account_file, self.service_account_contents, self.project, self.endpoint_url)
-        )
-
 
 class GcsObject:
     name: ClassVar = "gcs_object"
     Args = GcsObjectArgs
 
     def preview(self, at: Reading, args: GcsObjectArgs) -> Change:
-        with args.store as store:
+        with GoogleStore(args) as store:
             return preview(at, _Bucket(store, args.bucket), args)
 
     def apply(self, at: Acting, args: GcsObjectArgs) -> Outcome:
-        with args.store as store:
+        with GoogleStore(args) as store:
             return settle(at, _Bucket(store, args.bucket), args)
 
 
