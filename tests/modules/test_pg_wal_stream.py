@@ -113,6 +113,20 @@ def test_finished_segments_are_shipped_and_the_one_being_written_is_not(streamed
     assert all(name.endswith(".partial") for name in streamed.names)
 
 
+def test_it_is_received_by_the_network_with_a_role_that_may_only_replicate(streamed: Streamed) -> None:
+    """What a receiver on another machine has: TCP, and no right but REPLICATION once the server keeps enough."""
+    server = streamed.wal.server
+    with (streamed.wal.data / "pg_hba.conf").open("a") as file:
+        file.write("host replication all 127.0.0.1/32 scram-sha-256\n")
+    streamed.wal.sql("ALTER SYSTEM SET max_slot_wal_keep_size = '10GB'")
+    streamed.wal.sql("SELECT pg_reload_conf()")
+    role = server.create_role(options="REPLICATION")
+    assert streamed(server=server.server(role)).changed
+    name = streamed.switch()
+    assert streamed.wal.ship() == [name]
+    assert not streamed(server=server.server(role)).changed
+
+
 def test_a_receiver_that_was_killed_is_noticed_and_loses_nothing(streamed: Streamed) -> None:
     streamed()
     streamed.switch()
