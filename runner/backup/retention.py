@@ -5,7 +5,8 @@ The rules, for each group (one kind of backup of one source) by itself:
 - `keep_last`, `keep_within` and, per day, week, month and year of the calendar, the newest backup of each
   of the N newest periods that have one. Each rule is applied twice: to the backups that were proved
   (read to the last byte, or restored, and found good) and to all that are not known to be bad; what
-  either keeps stays. So a new backup that is not proved yet never pushes out one that is.
+  either keeps stays. So a new backup that is not proved yet never pushes out one that is kept for itself; what
+  stays only because another builds on it goes with that other.
 - A backup that failed its verification, or whose chain is broken, takes nobody's place. It goes once
   there is a newer good one, unless something holds it.
 - The newest good backup stays, whatever the rules say, and so do the `minimum_verified` newest proved ones.

@@ -103,7 +103,13 @@ def test_what_a_kept_backup_builds_on_and_what_is_held_always_stays(history: lis
 def test_a_backup_that_is_not_proved_or_bad_never_pushes_out_a_proved_one(
     history: list[Candidate], policy: Policy, bad: bool
 ) -> None:
+    """What stayed only because another builds on it may go with that other: no rule ever kept it for itself."""
     before = set(kept(history, policy))
+    for_itself = {
+        one.id
+        for one in decide(history, policy, NOW)
+        if any(not reason.endswith(" builds on it") for reason in one.reasons)
+    }
     late = Candidate("9999", "files", "app1", NOW, bad="its verification failed" if bad else "")
     after = set(kept([*history, late], policy))
     known = {one.id: one for one in history}
@@ -118,8 +124,23 @@ def test_a_backup_that_is_not_proved_or_bad_never_pushes_out_a_proved_one(
     only_newest = {one.id for one in newest if one is not None}
     if bad:
         assert before <= after
-    proved = {one for one in before if known[one].proved and is_good(known[one], known)} - only_newest
+    proved = {one for one in before & for_itself if known[one].proved and is_good(known[one], known)} - only_newest
     assert proved <= after
+
+
+def test_a_proved_base_goes_with_the_unproved_increment_it_was_kept_for() -> None:
+    """Found by the property above, which once asked for more: of each day the newest proved one stays, and no other."""
+    day = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    history = [
+        Candidate("base", "files", "app1", day, proved=True),
+        Candidate("proved", "files", "app1", day + timedelta(hours=1), proved=True),
+        Candidate("increment", "files", "app1", day + timedelta(hours=2), parents=("base",)),
+        Candidate("next day", "files", "app1", day + timedelta(days=1)),
+    ]
+    policy = Policy(keep_daily=2, minimum_verified=0)
+    assert set(kept(history, policy)) == {"base", "proved", "increment", "next day"}
+    late = Candidate("last day", "files", "app1", day + timedelta(days=2))
+    assert set(kept([*history, late], policy)) == {"proved", "next day", "last day"}
 
 
 @settings(max_examples=1000, deadline=None)
