@@ -48,6 +48,7 @@ class StreamSession(Session):
         self._writing = cast(BinaryIO, io.BufferedWriter(_Input(self), INPUT_BLOCK))
         self._input_taken = False
         self._too_much = False
+        self._too_late = False
 
     def begin(self, what: Runnable, env: Mapping[str, str]) -> None:
         """Send the program; it starts at once."""
@@ -163,6 +164,8 @@ class StreamSession(Session):
         if self._too_much:
             self.kill()
             return too_long(self.host, self._label, STDERR_LIMIT)
+        if self._too_late:
+            return timed_out(self.host, self._label, self.kill())
         if not self._frames.ready and not self.interrupted and not self.wire.link_lost:
             self.kill()
             return no_shell(self.host, self.user, self._frames.content)
@@ -176,7 +179,9 @@ class StreamSession(Session):
             self._too_much = True
             self.wire.stop()
         except DeadlineError:
-            self.wire.stop()  # whoever reads or finishes meets the same deadline
+            # Whoever reads may see the stopped command's end before its own clock says the same.
+            self._too_late = True
+            self.wire.stop()
 
     def _error_line(self, line: str) -> None:
         if self._sink is not None:
