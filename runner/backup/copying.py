@@ -53,13 +53,7 @@ def copy(source: Repository, target: Repository, manifest: Manifest, moved: Move
     What a backup builds on is not copied: see `lineage.lineage`. VerificationFailed if an object is damaged in
     `source` or did not arrive as it is; Refused if it is not encrypted and `target` wants it to be.
     """
-    if target.encryption.recipients and manifest.encryption is None:
-        raise Refused(
-            f"backup {manifest.id} is not encrypted, and {target.name} is for encrypted backups alone",
-            where=target.describe(),
-            why="a copy is byte for byte what it was copied from",
-            hint="take a backup into a repository with `encryption` and copy that",
-        )
+    check_encryption(target, manifest.encryption is not None, f"backup {manifest.id}")
     _bring_wal(source, target, manifest, moved)
     if is_there(target, source, manifest):
         return False
@@ -71,6 +65,17 @@ def copy(source: Repository, target: Repository, manifest: Manifest, moved: Move
     with suppress(AlreadyExists):
         target.put_if_absent(manifest_key(manifest.service, manifest.id), raw(source, manifest.service, manifest.id))
     return is_there(target, source, manifest)
+
+
+def check_encryption(target: Repository, encrypted: bool, what: str) -> None:
+    """Refused where `target` is for encrypted backups and `what` is none."""
+    if target.encryption.recipients and not encrypted:
+        raise Refused(
+            f"{what} is not encrypted, and {target.name} is for encrypted backups alone",
+            where=target.describe(),
+            why="a copy is byte for byte what it was copied from",
+            hint="take a backup into a repository with `encryption` and copy that",
+        )
 
 
 def _bring_wal(source: Repository, target: Repository, manifest: Manifest, moved: Moved) -> None:

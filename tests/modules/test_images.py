@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.backup.catalogue import ids
 from runner.errors import TaskFailed, VerificationFailed
 from runner.hosts.ssh import open_ssh
 from runner.hosts.ssh_settings import SshSettings
@@ -31,7 +32,14 @@ def repository() -> MemoryRepository:
 
 
 @pytest.fixture
-def bench_of(tmp_path: Path, repository: MemoryRepository) -> Iterator[Callable[[Machine], Bench]]:
+def second() -> MemoryRepository:
+    return MemoryRepository("second")
+
+
+@pytest.fixture
+def bench_of(
+    tmp_path: Path, repository: MemoryRepository, second: MemoryRepository
+) -> Iterator[Callable[[Machine], Bench]]:
     """A bench whose modules act on a machine."""
     with ExitStack() as open_hosts:
 
@@ -46,7 +54,7 @@ def bench_of(tmp_path: Path, repository: MemoryRepository) -> Iterator[Callable[
             )
             host = open_hosts.enter_context(closing(open_ssh(settings)))
             run = RunInfo(id="r1", playbook="site.yml", git_commit="", check=False, diff=False, resumed=False)
-            shelf = Shelf({"main": repository})
+            shelf = Shelf({"main": repository, "second": second})
             return Bench(PgAt(host, Templar([tmp_path], Redactor()), tmp_path, run, shelf=shelf), tmp_path)
 
         yield make
@@ -64,6 +72,17 @@ def test_images_travel_to_a_server_that_has_none_and_only_once(
 
     assert loaded.data["loaded"] == made.data["images"]
     assert set(made.data["images"]) <= set(names(new_server))
+
+
+def test_images_that_are_kept_already_are_brought_to_a_repository_that_lacks_them(
+    compose_stack: ComposeStack, bench_of: Callable[[Machine], Bench], second: MemoryRepository
+) -> None:
+    bench = bench_of(compose_stack.machine)
+    project = {"project_src": compose_stack.directory, "project_name": compose_stack.project}
+    made = bench.apply("images_backup", **WHERE, **project).data["backup_id"]
+    copied = bench.settle("images_backup", **WHERE, **project, copy_to=["second"]).data["copied"]
+    assert [(one["backup_id"], one["to"]) for one in copied] == [(made, "second")]  # type: ignore[attr-defined]
+    assert ids(second, "sentrascan") == [made]
 
 
 def test_a_damaged_archive_is_refused_before_docker_sees_it(

@@ -13,6 +13,7 @@ import pytest
 from runner.backup.catalogue import ids
 from runner.errors import TaskFailed
 from runner.hosts.local import open_local
+from runner.repositories.memory import MemoryRepository
 from tests.modules.pg_bed import PgBench
 from tests.modules.wal_bed import WalBench, wal_bench
 from tests.support.postgres import PostgresServer, programs_of, service_user
@@ -55,6 +56,15 @@ def test_a_cluster_is_backed_up_with_the_wal_it_needs(wal: WalBench, tmp_path: P
     found = unpacked(wal, result, tmp_path / "unpacked")
     verify = [str(wal.server.programs / "pg_verifybackup"), "-n", str(found)]
     assert subprocess.run(verify, capture_output=True, check=False).returncode == 0
+
+
+def test_a_copy_made_in_the_same_step_has_the_wal_it_needs(wal: WalBench) -> None:
+    second = wal.bench.at.shelf.by_name["second"] = MemoryRepository("second")
+    result = wal.base(copy_to=["second"])
+    assert ids(second, "app") == [result["backup_id"]]
+    kept = {info.key.rpartition("/")[2][:24] for info in second.list("app/wal/")}
+    positions = [result["backup"]["contents"][name] for name in ("start_lsn", "stop_lsn")]
+    assert {wal.sql(f"SELECT pg_walfile_name('{position}')")[0][0] for position in positions} <= kept
 
 
 def test_there_is_no_backup_until_its_wal_is_in_the_repository(wal: WalBench) -> None:

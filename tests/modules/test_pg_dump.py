@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from runner.backup.catalogue import ids
 from runner.errors import TaskFailed
 from runner.hosts.contract import Host
 from runner.hosts.local import open_local
 from runner.repositories.directory import DirectoryRepository
+from runner.repositories.memory import MemoryRepository
 from tests.modules.pg_bed import PgBench
 from tests.support.fulldisk import TinyDisk
 from tests.support.postgres import PostgresServer
@@ -45,6 +47,16 @@ def test_a_backup_holds_the_whole_database(bench: PgBench) -> None:
     assert 'CREATE TABLE "Shard 1"."Odd.Table"' in sql and "CREATE TABLE public.scans" in sql
     assert result["row_counts"]['"Shard 1"."Odd.Table"'] == 7
     assert result["row_counts"]["public.scans"] == 5
+
+
+def test_a_dump_is_in_a_second_repository_after_the_same_step(bench: PgBench) -> None:
+    second = bench.at.shelf.by_name["second"] = MemoryRepository("second")
+    with bench.server.disposable_database(scans=2) as name:
+        asked = {"service": "app", "repository": "main", "database": name, "copy_to": ["second"]}
+        assert second.describe() in bench.preview("pg_dump", **asked).summary
+        made = bench.apply("pg_dump", **asked).data
+    assert ids(second, "app") == [made["backup_id"]]
+    assert made["copied"] == [{"backup_id": made["backup_id"], "to": "second", "bytes": made["size"]}]
 
 
 def test_the_manifest_says_what_a_restore_must_know(bench: PgBench) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from runner.backup.catalogue import LATEST, backups, find
-from runner.backup.copying import copy, is_there
+from runner.backup.copying import is_there
+from runner.backup.distributing import complete, distribute
 from runner.backup.identity import parse_id
-from runner.backup.lineage import lineage
 from runner.backup.manifest import Manifest
 from runner.frozen import frozen
 from runner.modules.contract import Acting, Change, Outcome, Reading
@@ -33,7 +33,7 @@ class BackupCopy:
 
     def preview(self, at: Reading, args: BackupCopyArgs) -> Change:
         source = at.repositories.get(args.repository)
-        chosen = _chosen(source, args)
+        chosen = complete(source, _wanted(source, args))
         missing = [
             (name, manifest)
             for name in args.to
@@ -47,25 +47,16 @@ class BackupCopy:
 
     def apply(self, at: Acting, args: BackupCopyArgs) -> Outcome:
         source = at.repositories.get(args.repository)
-        made = [
-            (name, manifest)
-            for manifest in _chosen(source, args)
-            for name in args.to
-            if copy(source, at.repositories.get(name), manifest, at.progress)
-        ]
-        return Outcome(bool(made), _data(made))
+        targets = [at.repositories.get(name) for name in args.to]
+        made = distribute(source, targets, _wanted(source, args), at.progress)["copied"]
+        return Outcome(bool(made), {"copied": made, "bytes": sum(one["bytes"] for one in made)})
 
 
-def _chosen(source: Repository, args: BackupCopyArgs) -> list[Manifest]:
-    """The backups asked for and all they build on, each once, oldest first."""
-    wanted: Sequence[Manifest]
+def _wanted(source: Repository, args: BackupCopyArgs) -> list[Manifest]:
     if args.backup == ALL:
-        wanted = [one for one in backups(source, args.service) if args.kind in (None, one.kind)]
-    else:
-        identity = parse_id(args.backup)
-        wanted = [find(source, args.service, args.backup, identity.kind if identity else args.kind)]
-    found = {one.id: one for manifest in wanted for one in lineage(source, manifest)}
-    return [found[key] for key in sorted(found, key=lambda key: found[key].started_at)]
+        return [one for one in backups(source, args.service) if args.kind in (None, one.kind)]
+    identity = parse_id(args.backup)
+    return [find(source, args.service, args.backup, identity.kind if identity else args.kind)]
 
 
 def _data(copied: Sequence[tuple[str, Manifest]]) -> dict[str, object]:

@@ -14,6 +14,7 @@ from runner.backup import tar
 from runner.backup.chaining import Ground
 from runner.backup.checking import check_opens
 from runner.backup.compression import Compression, Wanted, choose
+from runner.backup.distributing import described, distribute, further
 from runner.backup.increments import (
     HOST_CLOCK,
     INCREMENTAL,
@@ -56,6 +57,7 @@ class FilesBackupArgs:
     incremental: bool = False
     full_every: Duration = "7d"
     max_chain: int = 60
+    copy_to: tuple[str, ...] = ()
 
 
 @frozen
@@ -77,14 +79,16 @@ class FilesBackup:
         tar.check(at.host)
         choose(at.host, args.compression)
         repository = at.repositories.get(args.repository)
+        where = described(repository, further(at.repositories, repository, args.copy_to))
         names = ", ".join(path for path, _ in found.paths)
-        return Change(True, f"back up {names} to {repository.describe()}", data={"missing": list(found.missing)})
+        return Change(True, f"back up {names} to {where}", data={"missing": list(found.missing)})
 
     def apply(self, at: Acting, args: FilesBackupArgs) -> Outcome:
         found = _look(at.host, args)
         tar.check(at.host)
         compression = choose(at.host, args.compression)
         repository = at.repositories.get(args.repository)
+        others = further(at.repositories, repository, args.copy_to)
         _forget_expired(at.host, [path for path, _ in found.paths], at.run.id)
         made_by = Provenance(at.run.id, at.run.playbook, at.run.git_commit, __version__)
         with BackupWriter(repository, args.service, "files", made_by) as writer:
@@ -109,6 +113,7 @@ class FilesBackup:
             "bytes": sum(one.size for one in archived),
             "parents": list(base.chain.parents) if base.chain else [],
             "full_because": base.why_not,
+            **distribute(repository, others, [manifest], at.progress),
         }
         return Outcome(True, data)
 

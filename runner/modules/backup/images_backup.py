@@ -9,6 +9,8 @@ from typing import ClassVar, Final
 from runner import __version__
 from runner.backup import catalogue
 from runner.backup.compression import Wanted, choose
+from runner.backup.copying import is_there
+from runner.backup.distributing import described, distribute, further
 from runner.backup.manifest import Manifest, Provenance, to_json
 from runner.backup.writer import BackupWriter, Contents
 from runner.errors import ObjectNotFound, TaskFailed
@@ -17,6 +19,7 @@ from runner.hosts.contract import Pipeline, command
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.docker.images import Image, id_of, in_use
 from runner.modules.docker.project import ComposeProject, detect
+from runner.repositories.contract import Repository
 
 KIND: Final = "images"
 ROLE: Final = "images"
@@ -30,6 +33,7 @@ class ImagesBackupArgs:
     project_name: str | None = None
     files: tuple[str, ...] = ()
     compression: Wanted = "auto"
+    copy_to: tuple[str, ...] = ()
 
 
 class ImagesBackup:
@@ -38,34 +42,47 @@ class ImagesBackup:
 
     def preview(self, at: Reading, args: ImagesBackupArgs) -> Change:
         images = _images(at, args)
+        repository = at.repositories.get(args.repository)
+        others = further(at.repositories, repository, args.copy_to)
         kept = _newest(at, args)
-        if kept is not None and images_of(kept) == images:
-            return Change(False, f"backup {kept.id} has these images", data=_data(kept))
-        return Change(True, f"would back up {', '.join(image.name for image in images)}")
+        if kept is None or images_of(kept) != images:
+            where = described(repository, others)
+            return Change(True, f"would back up {', '.join(image.name for image in images)} to {where}")
+        lacking = [other.name for other in others if not is_there(other, repository, kept)]
+        if lacking:
+            return Change(True, f"would copy backup {kept.id}, which has these images, to {', '.join(lacking)}")
+        return Change(False, f"backup {kept.id} has these images", data=_data(kept))
 
     def apply(self, at: Acting, args: ImagesBackupArgs) -> Outcome:
         images = _images(at, args)
+        repository = at.repositories.get(args.repository)
+        others = further(at.repositories, repository, args.copy_to)
         kept = _newest(at, args)
         if kept is not None and images_of(kept) == images:
-            catalogue.check_presence(at.repositories.get(args.repository), kept)
-            return Outcome(False, _data(kept))
-        compression = choose(at.host, args.compression)
-        made_by = Provenance(at.run.id, at.run.playbook, at.run.git_commit, __version__)
-        with BackupWriter(at.repositories.get(args.repository), args.service, KIND, made_by) as writer:
-            started = datetime.now(UTC)
-            writer.store(
-                at.host,
-                # One archive: layers that images share are in it once.
-                Pipeline((command("docker", "save", *_references(at, images)), *compression.members)),
-                f"images.tar{compression.suffix}",
-                role=ROLE,
-                format="docker save",
-                compression=compression.name,
-                progress=lambda done, total: at.progress("saving images", done, total),
-            )
-            listed = [{"name": image.name, "id": image.id, "platform": image.platform} for image in images]
-            manifest = writer.commit(at.host, Contents(started, True, contents={"images": listed}))
-        return Outcome(True, _data(manifest))
+            catalogue.check_presence(repository, kept)
+            copies = distribute(repository, others, [kept], at.progress)
+            return Outcome(bool(copies["copied"]), {**_data(kept), **copies})
+        manifest = _made(at, args, images, repository)
+        return Outcome(True, {**_data(manifest), **distribute(repository, others, [manifest], at.progress)})
+
+
+def _made(at: Acting, args: ImagesBackupArgs, images: tuple[Image, ...], repository: Repository) -> Manifest:
+    compression = choose(at.host, args.compression)
+    made_by = Provenance(at.run.id, at.run.playbook, at.run.git_commit, __version__)
+    with BackupWriter(repository, args.service, KIND, made_by) as writer:
+        started = datetime.now(UTC)
+        writer.store(
+            at.host,
+            # One archive: layers that images share are in it once.
+            Pipeline((command("docker", "save", *_references(at, images)), *compression.members)),
+            f"images.tar{compression.suffix}",
+            role=ROLE,
+            format="docker save",
+            compression=compression.name,
+            progress=lambda done, total: at.progress("saving images", done, total),
+        )
+        listed = [{"name": image.name, "id": image.id, "platform": image.platform} for image in images]
+        return writer.commit(at.host, Contents(started, True, contents={"images": listed}))
 
 
 def images_of(manifest: Manifest) -> tuple[Image, ...]:

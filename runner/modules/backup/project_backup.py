@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 from runner import __version__
 from runner.backup import tar
 from runner.backup.compression import Wanted, choose
+from runner.backup.distributing import described, distribute, further
 from runner.backup.manifest import Provenance
 from runner.backup.summary import summary
 from runner.backup.writer import BackupWriter, Contents
@@ -31,6 +32,7 @@ class ProjectBackupArgs:
     exclude: tuple[str, ...] = (".venv", "__pycache__", "node_modules")
     compression: Wanted = "auto"
     require_encryption: bool = True
+    copy_to: tuple[str, ...] = ()
 
 
 class ProjectBackup:
@@ -40,11 +42,13 @@ class ProjectBackup:
     def preview(self, at: Reading, args: ProjectBackupArgs) -> Change:
         root = _root(at, args)
         repository = _safe(at.repositories.get(args.repository), args)
-        return Change(True, f"back up {root} to {repository.describe()}", data={"path": str(root)})
+        where = described(repository, further(at.repositories, repository, args.copy_to))
+        return Change(True, f"back up {root} to {where}", data={"path": str(root)})
 
     def apply(self, at: Acting, args: ProjectBackupArgs) -> Outcome:
         root = _root(at, args)
         repository = _safe(at.repositories.get(args.repository), args)
+        others = further(at.repositories, repository, args.copy_to)
         controller = at.host_named(CONTROLLER)
         tar.check(controller)
         compression = choose(controller, args.compression)
@@ -60,7 +64,8 @@ class ProjectBackup:
             writer.detail(name, details)
             contents = {"path": str(root), "exclude": list(args.exclude)}
             manifest = writer.commit(controller, Contents(begun, False, contents, warnings=written.warnings))
-        return Outcome(True, {**summary(manifest, repository), **details})
+        copies = distribute(repository, others, [manifest], at.progress)
+        return Outcome(True, {**summary(manifest, repository), **details, **copies})
 
 
 def _root(at: Reading, args: ProjectBackupArgs) -> Path:

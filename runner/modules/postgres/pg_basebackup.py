@@ -13,6 +13,7 @@ from typing import ClassVar, Final, Literal
 from runner import __version__
 from runner.backup.chaining import Ground
 from runner.backup.compression import Wanted, choose
+from runner.backup.distributing import described, distribute, further
 from runner.backup.manifest import Manifest, Provenance, to_json
 from runner.backup.summary import summary, ways
 from runner.backup.transfer import Transferred
@@ -62,6 +63,7 @@ class PgBasebackupArgs:
     incremental: bool = False
     full_every: Duration = "7d"
     max_chain: int = 14
+    copy_to: tuple[str, ...] = ()
 
 
 @frozen
@@ -79,20 +81,23 @@ class PgBasebackup:
     def preview(self, at: Reading, args: PgBasebackupArgs) -> Change:
         server = Postgres(at.host, args.server)
         cluster = _look(server, args)
-        where = at.repositories.get(args.repository).describe()
+        repository = at.repositories.get(args.repository)
+        where = described(repository, further(at.repositories, repository, args.copy_to))
         return Change(True, f"would back up the whole cluster ({human_bytes(cluster.size)} on disk) to {where}")
 
     def apply(self, at: Acting, args: PgBasebackupArgs) -> Outcome:
         server = Postgres(at.host, args.server, at.host, pause=at.sleep)
         cluster = _look(server, args)
         repository = at.repositories.get(args.repository)
+        others = further(at.repositories, repository, args.copy_to)
         base, manifest, moved = _made(at, args, server, cluster, _ground(at, args, server, cluster, repository))
         how = ways(moved)
         if how["transfer_reason"]:
             at.warn(f"the controller relayed the bytes: {how['transfer_reason']}")
         data = {**summary(manifest, repository), **how, "backup": json.loads(to_json(manifest))}
         built = {"parents": list(base.chain.parents) if base.chain else [], "full_because": base.why_not}
-        return Outcome(True, {**manifest.contents, **data, **built})
+        copies = distribute(repository, others, [manifest], at.progress)
+        return Outcome(True, {**manifest.contents, **data, **built, **copies})
 
 
 def _ground(at: Acting, args: PgBasebackupArgs, server: Postgres, cluster: _Cluster, repository: Repository) -> Ground:

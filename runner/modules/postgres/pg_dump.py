@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 
 from runner import __version__
 from runner.backup.compression import Compression, Wanted, choose
+from runner.backup.distributing import described, distribute, further
 from runner.backup.manifest import Provenance, to_json
 from runner.backup.summary import summary, ways
 from runner.backup.writer import BackupWriter, Contents
@@ -42,6 +43,7 @@ class PgDumpArgs:
     compression: Wanted = "auto"
     exclude_table_data: tuple[str, ...] = ()
     row_counts: bool = True
+    copy_to: tuple[str, ...] = ()
 
 
 class PgDump:
@@ -52,10 +54,12 @@ class PgDump:
         server = Postgres(at.host, args.server)
         size = server.database(args.database).scalar("SELECT pg_database_size(current_database())")
         programs = server.programs
+        repository = at.repositories.get(args.repository)
+        others = further(at.repositories, repository, args.copy_to)
         return Change(
             True,
             f"would back up database {args.database!r} ({human_bytes(int(str(size)))} on disk)"
-            f" with pg_dump {programs.version} to {at.repositories.get(args.repository).describe()}",
+            f" with pg_dump {programs.version} to {described(repository, others)}",
         )
 
     def apply(self, at: Acting, args: PgDumpArgs) -> Outcome:
@@ -63,6 +67,7 @@ class PgDump:
         compression = choose(at.host, args.compression)
         made_by = Provenance(at.run.id, at.run.playbook, at.run.git_commit, __version__)
         repository = at.repositories.get(args.repository)
+        others = further(at.repositories, repository, args.copy_to)
         try:
             with BackupWriter(repository, args.service, KIND, made_by) as writer:
                 contents = _store(at, args, server, compression, writer)
@@ -75,7 +80,8 @@ class PgDump:
         if how["transfer_reason"]:
             at.warn(f"the controller relayed the bytes: {how['transfer_reason']}")
         dump = {"sha256": manifest.object(DATABASE_ROLE).sha256, "backup": json.loads(to_json(manifest))}
-        return Outcome(True, {**summary(manifest, repository), **how, **dump})
+        copies = distribute(repository, others, [manifest], at.progress)
+        return Outcome(True, {**summary(manifest, repository), **how, **dump, **copies})
 
 
 def _store(at: Acting, args: PgDumpArgs, server: Postgres, compression: Compression, writer: BackupWriter) -> Contents:
