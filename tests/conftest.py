@@ -17,6 +17,7 @@
 
 `object_store` (session): S3, signatures checked: `create_bucket`, `client(secret=, endpoint=)`, `keys`, `open_uploads`,
     `repository(bucket, prefix)` for an inventory.
+    SENTRAPLAY_S3=radosgw makes it Ceph's gateway instead of moto.
 `own_object_store` (test): the same, to `stop` and `start` (it comes back empty).
 
 `google_store` (session): Google Cloud Storage: `create_bucket(versioning=)`, `client`, `keys`, `account`, `stranger`,
@@ -37,7 +38,7 @@
     tests' loopback: `fault_proxy(("127.0.0.1", object_store.port), listen=network.gateway).url` is for both sides.
 
 A component that is missing skips its tests, with the reason in the summary, unless SENTRAPLAY_REQUIRE names it (ssh,
-postgresql, s3, gcs, root, users, tmpfs, docker; comma separated): then they fail. Everything is per test process, so
+postgresql, s3, gcs, radosgw, root, users, tmpfs, docker; comma separated): then they fail. Everything is per test process, so
 `-n` works. Nothing stays behind however a run ends (runner/demo/keeper.py) but the cache: SENTRAPLAY_TEST_CACHE, or
 sentraplay-test-cache-UID under the system's temporary directory, where Debian trees wait for the next run.
 """
@@ -54,7 +55,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.accounts import Account
-from tests.support.capabilities import require, why_missing
+from tests.support.capabilities import by_radosgw, require, why_missing
 from tests.support.compose import ComposeStack, start_stack
 from tests.support.fulldisk import TinyDisk, mount_tiny_disk
 from tests.support.gcs import GoogleStore, start_google_store
@@ -63,6 +64,7 @@ from tests.support.network import Network, create_network
 from tests.support.objectstore import ObjectStore, start_object_store
 from tests.support.postgres import PostgresServer, start_postgres
 from tests.support.proxy import Fault, FaultProxy
+from tests.support.radosgw import start_radosgw
 from tests.support.sshd import SshHost, SshServer, start_sshd
 from tests.support.trees import prepare_trees
 from tests.support.workplace import Workplace
@@ -166,8 +168,8 @@ def own_postgres(workplace: Workplace) -> Iterator[Callable[..., PostgresServer]
 @pytest.fixture(scope="session")
 def object_store(workplace: Workplace) -> Iterator[ObjectStore]:
     """One S3 endpoint with real signatures for the whole session; make buckets of your own in it."""
-    require("s3")
-    store = start_object_store(workplace)
+    require("radosgw" if by_radosgw() else "s3")
+    store = start_radosgw(workplace) if by_radosgw() else start_object_store(workplace)
     yield store
     store.stop()
 
@@ -197,8 +199,8 @@ def google_store(workplace: Workplace) -> Iterator[GoogleStore]:
 @pytest.fixture
 def own_object_store(workplace: Workplace) -> Iterator[ObjectStore]:
     """An S3 endpoint of the test's own, to stop and start."""
-    require("s3")
-    store = start_object_store(workplace)
+    require("radosgw" if by_radosgw() else "s3")
+    store = start_radosgw(workplace) if by_radosgw() else start_object_store(workplace)
     yield store
     store.stop()
 

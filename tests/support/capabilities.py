@@ -88,6 +88,15 @@ def _s3() -> str | None:
     return _programs("curl")
 
 
+def by_radosgw() -> bool:
+    """Whether the environment asks for Ceph's gateway as the S3 store."""
+    return os.environ.get("SENTRAPLAY_S3", "moto") == "radosgw"
+
+
+def _radosgw() -> str | None:
+    return _programs("radosgw", "radosgw-admin", "ceph", "ceph-mon", "ceph-osd", "monmaptool", "curl")
+
+
 def _users() -> str | None:
     return _root() or _programs("useradd", "userdel", "chpasswd", "sudo")
 
@@ -125,6 +134,7 @@ PROBES: Final[Mapping[str, Callable[[], str | None]]] = {
     "ssh": _ssh,
     "postgresql": _postgresql,
     "s3": _s3,
+    "radosgw": _radosgw,
     "gcs": _gcs,
     "root": _root,
     "users": _users,

@@ -7,7 +7,7 @@ import secrets
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import runner.demo
 from runner.demo.keeper import Keeper, is_running
@@ -27,6 +27,11 @@ class ObjectStore:
     secret_access_key: str
     region: str = REGION
     _keeper: Keeper | None = None
+
+    encrypts: ClassVar[bool] = True
+    """Whether it can be told to encrypt what it keeps by keys of its own."""
+    writable_when_private: ClassVar[bool] = True
+    """Whether a bucket that blocks public ACLs still takes objects."""
 
     @property
     def endpoint(self) -> str:

@@ -48,7 +48,10 @@ def from_json(text: bytes, name: str) -> list[dict[str, Any]]:
 
 
 def normal(rules: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rules that mean the same, written the same: by id, the old `Prefix` as a filter, nothing that is empty."""
+    """Rules that mean the same, written the same: by id, the old `Prefix` as a filter, nothing that is empty.
+
+    Transitions are in order of their days; Ceph's gateway 16 answers them in another than they were given (tried).
+    """
     found = []
     for one in rules:
         rule = {key: value for key, value in one.items() if value not in ([], {}) or key == "Filter"}
@@ -57,6 +60,9 @@ def normal(rules: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if rule["Filter"] == {}:
             rule["Filter"] = {"Prefix": ""}
         rule.setdefault("ID", "")
+        for name, days in (("Transitions", "Days"), ("NoncurrentVersionTransitions", "NoncurrentDays")):
+            if name in rule:
+                rule[name] = sorted(rule[name], key=lambda each: int(each.get(days, 0)))  # noqa: B023  (used at once)
         found.append(rule)
     return sorted(found, key=lambda rule: str(rule["ID"]))
 
