@@ -38,9 +38,10 @@
     tests' loopback: `fault_proxy(("127.0.0.1", object_store.port), listen=network.gateway).url` is for both sides.
 
 A component that is missing skips its tests, with the reason in the summary, unless SENTRAPLAY_REQUIRE names it (ssh,
-postgresql, s3, gcs, radosgw, root, users, tmpfs, docker; comma separated): then they fail. Everything is per test process, so
-`-n` works. Nothing stays behind however a run ends (runner/demo/keeper.py) but the cache: SENTRAPLAY_TEST_CACHE, or
-sentraplay-test-cache-UID under the system's temporary directory, where Debian trees wait for the next run.
+postgresql, s3, gcs, radosgw, root, users, tmpfs, docker, ansible; comma separated): then they fail. Everything is per
+test process, so `-n` works. Nothing stays behind however a run ends (runner/demo/keeper.py) but the cache:
+SENTRAPLAY_TEST_CACHE, or sentraplay-test-cache-UID under the system's temporary directory, where Debian trees wait
+for the next run.
 """
 
 from __future__ import annotations
