@@ -177,15 +177,6 @@ def test_a_server_that_keeps_no_summaries_is_backed_up_whole_with_a_warning(wal:
     assert any("summarize_wal is off" in warning for warning in wal.bench.at.warnings)
 
 
-def test_an_older_server_is_backed_up_whole(make: Make) -> None:
-    wal = make(15)
-    increment(wal)
-    second = increment(wal)
-    assert second["parents"] == [] and "17 and newer know increments" in second["full_because"]
-    assert not wal.bench.at.warnings
-
-
 def test_summaries_are_refused_where_there_are_none(make: Make) -> None:
-
     with pytest.raises(TaskFailed, match="cannot summarize its WAL"):
         make(15).archive(summarize_wal=True)

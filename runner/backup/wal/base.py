@@ -35,13 +35,18 @@ class Tablespace:
 
 @frozen
 class Base:
-    """`size` is bytes on disk of the data directory, `own_wal` whether the WAL it needs is inside the backup."""
+    """`size` is bytes on disk of the data directory, `own_wal` whether the WAL it needs is inside the backup.
+
+    With a `point` it is an increment that is nothing but WAL: from the end of the backup before it to the restore point
+    of that name, replayed on the whole backup its chain begins with.
+    """
 
     system_identifier: str
     start: Start
     own_wal: bool
     size: int
     tablespaces: tuple[Tablespace, ...] = ()
+    point: str = ""
 
     @property
     def all_bytes(self) -> int:
@@ -60,6 +65,7 @@ class Base:
             "tablespaces": [
                 {"oid": one.oid, "name": one.name, "path": one.path, "size": one.size} for one in self.tablespaces
             ],
+            **({"point": self.point} if self.point else {}),
         }
 
 
@@ -71,7 +77,7 @@ def base_of(manifest: Manifest) -> Base:
             plain["timeline"], Lsn.of(plain["start_lsn"]), Lsn.of(plain["stop_lsn"]), plain["wal_segment_size"]
         )
         spaces = tuple(Tablespace(**one) for one in plain["tablespaces"])
-        return Base(plain["system_identifier"], start, plain["own_wal"], plain["size"], spaces)
+        return Base(plain["system_identifier"], start, plain["own_wal"], plain["size"], spaces, plain.get("point", ""))
     except (KeyError, TypeError) as error:
         raise VerificationFailed(
             f"backup {manifest.id} is no base backup",

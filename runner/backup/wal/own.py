@@ -24,6 +24,11 @@ def missing(archive: WalArchive, start: Start) -> list[str]:
     return [name for name, found in _wanted(archive, start).items() if not found]
 
 
+def needed(archive: WalArchive, start: Start) -> tuple[Archived, ...]:
+    """All of them, in order; VerificationFailed if one is there twice with different content."""
+    return tuple(only(found, archive.describe()) for found in _wanted(archive, start).values() if found)
+
+
 def own_wal(repository: Repository, manifest: Manifest) -> tuple[WalArchive, tuple[Archived, ...]]:
     """The files and where they are; none for any other kind of backup, or one that has its WAL inside.
 

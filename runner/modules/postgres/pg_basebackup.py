@@ -19,7 +19,7 @@ from runner.backup.summary import summary, ways
 from runner.backup.transfer import Transferred
 from runner.backup.wal.archive import WalArchive
 from runner.backup.wal.base import KIND, Base, Tablespace
-from runner.backup.wal.own import missing
+from runner.backup.wal.own import missing, needed
 from runner.backup.wal.shipping import look, ship
 from runner.backup.writer import BackupWriter, Contents
 from runner.errors import TaskFailed, VerificationFailed
@@ -27,9 +27,11 @@ from runner.frozen import frozen
 from runner.hosts.contract import CommandFailed
 from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Outcome, Reading
+from runner.modules.postgres.database import SqlFailed
 from runner.modules.postgres.hints import client_reason
-from runner.modules.postgres.physical.increments import Wish, file_list, find_ground
+from runner.modules.postgres.physical.increments import Wish, file_list, find_ground, only_wal
 from runner.modules.postgres.physical.receiving import is_receiving_into
+from runner.modules.postgres.physical.recording import NotRecorded, mark, store_list
 from runner.modules.postgres.physical.taking import Taking, by_directory, stream
 from runner.modules.postgres.server import Server
 from runner.modules.postgres.session import Postgres
@@ -122,10 +124,10 @@ def _made(
         if base.manifest is None:
             raise _no_backup(failed, server) from failed
         reason = client_reason(failed.result.stderr)
-    except VerificationFailed as damaged:
+    except (VerificationFailed, SqlFailed, NotRecorded) as failed:
         if base.manifest is None:
             raise
-        reason = damaged.message
+        reason = failed.message
     whole = Ground(None, f"what changed since {base.manifest.id} cannot be told: {reason}", odd=True)
     at.warn(f"a whole backup is made: {whole.why_not}")
     return _made(at, args, server, cluster, whole)
@@ -135,11 +137,14 @@ def _backed_up(
     at: Acting, args: PgBasebackupArgs, server: Postgres, cluster: _Cluster, base: Ground
 ) -> tuple[Manifest, Sequence[Transferred]]:
     repository = at.repositories.get(args.repository)
+    made_by = Provenance(at.run.id, at.run.playbook, at.run.git_commit, __version__)
     with ExitStack() as stack:
+        if base.manifest is not None and only_wal(server):
+            writer = stack.enter_context(BackupWriter(repository, args.service, KIND, made_by))
+            return writer.commit(at.host, _record(at, args, server, base, writer)), writer.ways
         since = None
         if base.manifest is not None:
             since = stack.enter_context(file_list(repository, base.manifest, at.host, server))
-        made_by = Provenance(at.run.id, at.run.playbook, at.run.git_commit, __version__)
         writer = stack.enter_context(BackupWriter(repository, args.service, KIND, made_by))
         contents = replace(_store(at, args, server, cluster, writer, since), chain=base.chain)
         return writer.commit(at.host, contents), writer.ways
@@ -186,6 +191,17 @@ def _store(
     return Contents(restored_point=ended, consistent=True, contents=base.to_plain(), versions=known)
 
 
+def _record(at: Acting, args: PgBasebackupArgs, server: Postgres, since: Ground, writer: BackupWriter) -> Contents:
+    """An increment that is the WAL since the backup before it."""
+    recorded = mark(server, since, writer.id)
+    base, repository = recorded.base, at.repositories.get(args.repository)
+    _wait_for_wal(at, args, base, server)
+    archive = WalArchive(repository, args.service, base.system_identifier)
+    store_list(at.host, writer, choose(at.host, args.compression), needed(archive, base.start))
+    known = versions(at.host, server, "pg_basebackup")
+    return Contents(recorded.ended, True, base.to_plain(), versions=known, chain=since.chain)
+
+
 def _wait_for_wal(at: Acting, args: PgBasebackupArgs, base: Base, server: Postgres) -> None:
     """Until all WAL from the backup's start to its end is in the repository; it is no backup before."""
     archive = WalArchive(at.repositories.get(args.repository), args.service, base.system_identifier)
@@ -195,7 +211,7 @@ def _wait_for_wal(at: Acting, args: PgBasebackupArgs, base: Base, server: Postgr
             ship(at.host, waiting, archive.repository, args.service, choose(at.host, args.compression))
             continue
         if monotonic() > until:
-            raise TaskFailed(
+            raise (NotRecorded if base.point else TaskFailed)(
                 f"WAL segment {left[0]}, which the backup needs, is not in the repository after {args.wal_timeout}",
                 where=archive.describe(),
                 why="without it the backup cannot be restored, so there is none",

@@ -81,10 +81,14 @@ class PgPitr:
             return Change(None, "would end the explored cluster and remove it, if there is one")
         target = args.wanted
         choice = _choose(at, args, target)
-        data = {"backup_id": choice.manifest.id, "target": target.describe(), "segments": len(choice.reach.segments)}
+        data = {
+            "backup_id": choice.manifest.id,
+            "target": choice.target.describe(),
+            "segments": len(choice.reach.segments),
+        }
         return Change(
             True,
-            f"would recover backup {choice.manifest.id} to {target.describe()}"
+            f"would recover backup {choice.manifest.id} to {choice.target.describe()}"
             f" through {len(choice.reach.segments)} WAL segments"
             f" and {'leave it beside, paused' if args.state == 'explored' else 'swap it in'}",
             data=data,
@@ -115,20 +119,18 @@ def _recovered(at: Acting, args: PgPitrArgs, cluster: Cluster, exchange: Exchang
         with _side(at, args, cluster, exchange, choice) as aside:
             fitness.check(aside, choice.manifest, args.other_libc)
             unpack(at, repository, choice.manifest, choice.base, aside)
-            data, verdict = _replayed(at, args, aside, target, choice)
+            data, verdict = _replayed(at, args, aside, choice)
     except BaseException:
         exchange.clear()
         raise
     exchange.swap(choice.manifest.id, verdict)
     at.warn("the cluster is on a new timeline", "make a base backup of it now (pg_basebackup)")
-    told = {"backup_id": choice.manifest.id, "target": target.describe(), "salvaged": list(saved)}
+    told = {"backup_id": choice.manifest.id, "target": choice.target.describe(), "salvaged": list(saved)}
     return Outcome(True, {**told, **data, "kept": exchange.kept()})
 
 
-def _replayed(
-    at: Acting, args: PgPitrArgs, aside: Side, target: Target, choice: Choice
-) -> tuple[Mapping[str, Any], Verdict]:
-    found = recover(at, aside, choice, target, args.settings, args.database, args.assertions)
+def _replayed(at: Acting, args: PgPitrArgs, aside: Side, choice: Choice) -> tuple[Mapping[str, Any], Verdict]:
+    found = recover(at, aside, choice, args.settings, args.database, args.assertions)
     replay.announce(aside, found.promoted)
     return found.to_plain(), lambda: _is_that(at, args, found.promoted)
 
@@ -160,7 +162,7 @@ def _explored(at: Acting, args: PgPitrArgs, explorer: Explorer) -> Outcome:
     salvage(at, explorer.cluster, repository, service, args.spool)
     choice = _going_on(at, args, target, explorer.found())
     major = major_of(choice.manifest)
-    how = Exploring(repository, choice, target, major, args.settings, args.other_libc)
+    how = Exploring(repository, choice, choice.target, major, args.settings, args.other_libc)
     state, changed = explore(at, explorer, how)
     aside = explorer.aside(major)
     at.warn("a recovered cluster is left running beside the live one", "end it with pg_pitr, state: absent")

@@ -12,6 +12,7 @@ from runner.backup.manifest import Manifest
 from runner.backup.wal import fetching
 from runner.backup.wal.archive import Archived, WalArchive
 from runner.backup.wal.base import KIND, Base, base_of
+from runner.backup.wal.own import own_wal
 from runner.backup.wal.reach import Reach, reach
 from runner.errors import ObjectNotFound, SentraPlayError, TaskFailed, VerificationFailed
 from runner.frozen import frozen
@@ -27,12 +28,16 @@ _NO_GAP: Final = "every segment from the backup to the target must be there"
 
 @frozen
 class Choice:
-    """A backup, and the WAL that leads from it to the target."""
+    """A whole backup or an increment made of files, and the WAL that leads from it to the target.
+
+    `target` is what is to be reached: what was asked for, or the end of a named increment of WAL alone.
+    """
 
     manifest: Manifest
     base: Base
     archive: WalArchive
     reach: Reach
+    target: Target
 
 
 def choose(repository: Repository, service: str, backup: str, target: Target, reader: Reader) -> Choice:
@@ -48,6 +53,8 @@ def choose(repository: Repository, service: str, backup: str, target: Target, re
     reasons: list[SentraPlayError] = []
     for manifest in _candidates(repository, service, backup):
         try:
+            if base_of(manifest).point and backup == LATEST:
+                continue  # the backup it builds on reaches as far
             choice = _reaching(repository, manifest, target, text)
             for one in lineage(repository, manifest):
                 check_presence(repository, one)
@@ -87,6 +94,10 @@ def _reaching(repository: Repository, manifest: Manifest, target: Target, text: 
     base = base_of(manifest)
     archive = WalArchive(repository, manifest.service, base.system_identifier)
     _check_order(manifest, base, target)
+    if base.point and manifest.chain is not None:
+        own_wal(repository, manifest)
+        whole = read(repository, manifest.service, manifest.chain.base)
+        return _reaching(repository, whole, _end_of(base, target), text)
     found = reach(archive, base.start, target.timeline, text)
     where = archive.describe()
     if not base.own_wal and found.end < base.start.stop:
@@ -97,7 +108,15 @@ def _reaching(repository: Repository, manifest: Manifest, target: Target, text: 
             hint="take another base backup, or ship what still waits on the server (pg_wal_ship)",
         )
     _check_end(found, target, where)
-    return Choice(manifest, base, archive, found)
+    return Choice(manifest, base, archive, found, target)
+
+
+def _end_of(increment: Base, target: Target) -> Target:
+    """Of an increment that is only WAL, `immediate` is where it ends."""
+    if target.kind != "immediate":
+        return target
+    timeline = increment.start.timeline if target.timeline is None else target.timeline
+    return Target("name", increment.point, True, timeline)
 
 
 def _check_order(manifest: Manifest, base: Base, target: Target) -> None:

@@ -1,4 +1,4 @@
-"""Incremental base backups (PostgreSQL 17 and newer): what the next one builds on, and chains put together again."""
+"""Incremental base backups: what the next one builds on, and chains of PostgreSQL 17 and newer put together again."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from runner.backup.wal.base import KIND, MANIFEST_ROLE, base_of
 from runner.errors import SentraPlayError, TaskFailed, VerificationFailed
 from runner.frozen import frozen
 from runner.hosts.contract import Command, Host, Pipeline, Script
+from runner.modules.postgres.physical.recording import follows
 from runner.modules.postgres.physical.side import Side
 from runner.modules.postgres.session import Postgres
 from runner.repositories.contract import Repository
@@ -47,14 +48,24 @@ def find_ground(repository: Repository, service: str, server: Postgres, wish: Wi
             of = base_of(found)
         except SentraPlayError as error:
             return Ground(None, f"the newest backup is damaged: {error}", odd=True)
-        if of.system_identifier == wish.system_identifier and not of.own_wal and not of.tablespaces:
-            return _readable(repository, ground(repository, found, wish.full_every, wish.max_chain, now))
+        if of.system_identifier != wish.system_identifier or of.own_wal:
+            continue
+        built = ground(repository, found, wish.full_every, wish.max_chain, now)
+        if only_wal(server):
+            return follows(server, built)
+        if not of.tablespaces:
+            return _readable(repository, built)
     return Ground(None, "there is none of this cluster to build on")
 
 
+def only_wal(server: Postgres) -> bool:
+    """Whether the server's increments can be nothing but its WAL."""
+    return server.version.major < FIRST_MAJOR
+
+
 def _cannot(server: Postgres, wish: Wish) -> Ground | None:
-    if server.version.major < FIRST_MAJOR:
-        return Ground(None, f"the server is PostgreSQL {server.version}; {FIRST_MAJOR} and newer know increments")
+    if only_wal(server):
+        return None
     if wish.has_tablespaces:
         return Ground(None, "the cluster has tablespaces, which are backed up whole")
     if server.maintenance().scalar(_SUMMARIES) != "on":

@@ -53,9 +53,9 @@ def recovered(
     target = target_of({}, "immediate", True, None)
     choice = choose(repository, manifest.service, manifest.id, target, at.host)
     with _aside(at, server, run_as, major_of(manifest)) as beside:
-        fitness.check(beside, manifest, other_libc=True)
-        unpack(at, repository, manifest, choice.base, beside)
-        return dict(recover(at, beside, choice, target, {}, database, asked).to_plain())
+        fitness.check(beside, choice.manifest, other_libc=True)
+        unpack(at, repository, choice.manifest, choice.base, beside)
+        return dict(recover(at, beside, choice, {}, database, asked).to_plain())
 
 
 @contextmanager

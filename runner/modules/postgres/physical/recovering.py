@@ -13,7 +13,6 @@ from runner.modules.postgres.physical.choosing import Choice
 from runner.modules.postgres.physical.feeding import Feeding
 from runner.modules.postgres.physical.replay import Promoted, Reached
 from runner.modules.postgres.physical.side import Side
-from runner.modules.postgres.physical.target import Target
 
 
 @frozen
@@ -40,13 +39,13 @@ def recover(
     at: Acting,
     aside: Side,
     choice: Choice,
-    target: Target,
     settings: Mapping[str, str],
     database: str,
     asked: Sequence[Mapping[str, object]],
 ) -> Recovered:
     """The log replayed to the target, the cluster made a primary, the assertions `asked` held in `database`, the
     server cleanly stopped. `settings` are the recovering server's."""
+    target = choice.target
     feeding = Feeding(choice.archive, choice.reach, aside.files, aside.feed, aside.chown)
     feeding.prepare()
     aside.mark(replay.signal_file(target))
