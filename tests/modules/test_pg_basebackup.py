@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import tarfile
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runner.backup.catalogue import ids
+from runner.backup.catalogue import find, ids
+from runner.backup.wal.base import base_of
+from runner.backup.wal.own import own_segments
 from runner.errors import TaskFailed
 from runner.hosts.local import open_local
 from runner.repositories.memory import MemoryRepository
@@ -125,3 +129,51 @@ def test_a_server_that_dies_meanwhile_leaves_no_backup(quiet: WalBench) -> None:
         quiet.base(wal="include", spool=None, max_rate="4M")
     assert ids(quiet.bench.at.repositories.get("main"), "app") == []
     assert quiet.bench.files() == []
+
+
+def test_a_standby_can_be_backed_up_and_the_primary_archives_what_it_needs(wal: WalBench, tmp_path: Path) -> None:
+    wal.sql("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n")
+    with wal.server.standby() as standby, moving_on(wal):
+        result = wal.base(server=standby.server(socket=True))
+        assert standby.query("postgres", "SELECT pg_is_in_recovery()") == [(True,)]
+    found = unpacked(wal, result, tmp_path / "unpacked")
+    assert "BACKUP FROM: standby" in (found / "backup_label").read_text()
+    assert set(own_names(wal, result)) <= {path.name[:24] for path in wal.stored()}
+
+
+def test_a_standby_is_recovered_from_like_a_primary(wal: WalBench) -> None:
+    wal.sql("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n")
+    with wal.server.standby() as standby, moving_on(wal):
+        made = wal.base(server=standby.server(socket=True))
+    wal.sql("INSERT INTO kept VALUES (1001)")
+    wal.switch()
+    wal.ship()
+    wal.sql("DROP TABLE kept")
+    wal.bench.again()
+    try:
+        assert wal.pitr(backup=made["backup_id"])["backup_id"] == made["backup_id"]
+        assert wal.sql("SELECT count(*) FROM kept") == [(1001,)]
+    finally:
+        wal.end_by_pg_ctl()
+
+
+def own_names(wal: WalBench, result: dict[str, Any]) -> list[str]:
+    return own_segments(base_of(find(wal.bench.at.repositories.get("main"), "app", result["backup_id"])).start)
+
+
+@contextmanager
+def moving_on(wal: WalBench) -> Iterator[None]:
+    """A primary that is used, and so comes to the end of the segment that a standby's backup ends in."""
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.wait(0.5):
+            wal.sql("SELECT pg_switch_wal() FROM (SELECT txid_current()) AS used")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -7,6 +7,7 @@ import os
 import pwd
 import re
 import secrets
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -152,6 +153,28 @@ class PostgresServer:
         if self._keeper is not None:
             os.kill(self._keeper.pid, signal.SIGKILL)
             self.stop()
+
+    @contextmanager
+    def standby(self) -> Iterator[PostgresServer]:
+        """A hot standby that follows this server, stopped at the end; archiving is off there."""
+        # Without them in the log a standby cannot be backed up.
+        self.query("postgres", "ALTER SYSTEM SET full_page_writes = on")
+        self.query("postgres", "SELECT pg_reload_conf()")
+        directory = self.workplace.directory("standby", owner=service_user())
+        copy = PostgresServer(directory, free_port(), self.programs, self.superuser, self.workplace)
+        who = {} if service_user() is None else {"user": service_user(), "extra_groups": []}
+        env = {"PGPASSWORD": self.superuser.password, "PATH": f"{self.programs}:/usr/bin:/bin"}
+        source = ["-h", str(self.sockets), "-p", str(self.port), "-U", self.superuser.name, "-c", "fast", "-R"]
+        take = [str(self.programs / "pg_basebackup"), "-D", str(directory / "data"), *source]
+        subprocess.run(take, env=env, check=True, capture_output=True, cwd="/", timeout=120, **who)  # type: ignore[call-overload]  # arguments by name
+        copy.sockets.mkdir(mode=0o755)
+        if service_user():
+            shutil.chown(copy.sockets, service_user())
+        copy.start("-p", str(copy.port), "-k", str(copy.sockets), "-c", "archive_mode=off")
+        try:
+            yield copy
+        finally:
+            copy.stop()
 
     @contextmanager
     def disposable_database(self, **arguments: Any) -> Iterator[str]:

@@ -44,7 +44,8 @@ _CLUSTER: Final = """
 SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
        (SELECT setting::int FROM pg_settings WHERE name = 'wal_segment_size') AS segment_size,
        (SELECT sum(pg_database_size(oid))::bigint FROM pg_database) AS size,
-       current_setting('archive_mode') AS archive_mode
+       current_setting('archive_mode') AS archive_mode,
+       pg_is_in_recovery() AS standby
 """
 _TABLESPACES: Final = """
 SELECT oid::int, spcname AS name, pg_tablespace_location(oid) AS path, pg_tablespace_size(oid)::bigint AS size
@@ -154,7 +155,9 @@ def _look(server: Postgres, args: PgBasebackupArgs) -> _Cluster:
     """TaskFailed if the server keeps no WAL that the backup could be completed with."""
     found = server.maintenance().rows(_CLUSTER)[0]
     streamed = args.spool is not None and is_receiving_into(server.host, args.spool)
-    if args.wal == "archive" and found["archive_mode"] == "off" and not streamed:
+    # A standby's WAL is archived by its primary, whatever it does itself.
+    archives = found["standby"] or found["archive_mode"] != "off" or streamed
+    if args.wal == "archive" and not archives:
         raise TaskFailed(
             "the server does not archive its WAL, and a base backup is worth nothing without",
             where=server.where,
