@@ -28,7 +28,8 @@ class HttpFault:
 
 
 class HttpFaultProxy:
-    """Forwards to `target`; a context manager. `fault` may be set at any time, `seen` is called for each request.
+    """Forwards to `target`; a context manager. `fault` may be set at any time, `seen` is called for each request before
+    it is forwarded, and `done` before its reply is: what they raise is the end of that connection.
 
     `without` is a header (in small letters) that the target does not get to see, and so answers as if it knew none.
     """
@@ -37,6 +38,7 @@ class HttpFaultProxy:
         self.target = target
         self.fault = fault
         self.seen: Callable[[str, str], None] = lambda method, path: None
+        self.done: Callable[[str, str], None] = lambda method, path: None
         self.without = ""
         self._lock = threading.Lock()
         self._server = _Server(self)
@@ -95,6 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "flip a byte" and body:
             body = bytes([body[0] ^ 1]) + body[1:]
         status, headers, answer = self.forward(body)
+        proxy.done(self.command, self.path)
         if fault == "flip a byte of the reply" and answer:
             answer = bytes([answer[0] ^ 1]) + answer[1:]
         if fault == "lose the reply":
