@@ -81,7 +81,7 @@ def store(
             return Transferred(here, "directory")
         reason = "the task's user may not write to the repository's directory"
     elif isinstance(repository, Presigning):
-        reason = _why_relay(host, repository, key)
+        reason = why_relay(host, repository, key)
         if not reason:
             return Transferred(send(host, members, repository, key, stdin=stdin, progress=progress), "target")
     return Transferred(_relay(host, members, repository, key, stdin, progress), "relay", reason)
@@ -216,7 +216,7 @@ def _bring(repository: Repository, expected: StoredObject, host: Host, path: str
             with watching(host, path, progress, expected.size):
                 host.run(Script('umask 077; exec cat -- "$1" >"$2"', (source, path)))
             return "directory"
-    if isinstance(repository, Presigning) and not _why_relay(host, repository, expected.key):
+    if isinstance(repository, Presigning) and not why_relay(host, repository, expected.key):
         _by_itself(repository, expected, host, path, progress)
         return "target"
     with repository.get(expected.key) as source_stream:
@@ -249,7 +249,7 @@ def _refuse_relay(host: Host, repository: Repository) -> None:
         )
 
 
-def _why_relay(host: Host, repository: Presigning, key: str) -> str:
+def why_relay(host: Host, repository: Presigning, key: str) -> str:
     """Why the host cannot talk to the store by itself; empty if it can. RepositoryError if it must but cannot."""
     if repository.transfer is Transfer.RELAY:
         return "the repository says so (transfer: relay)"

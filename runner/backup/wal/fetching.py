@@ -1,15 +1,14 @@
-"""A WAL file from the repository to a host: decrypted, decompressed and proved on the way."""
+"""A WAL file of a repository read on a host: decrypted, decompressed and proved on the way."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import BinaryIO, Final
 
 from runner.backup.compression import undo
 from runner.backup.wal.archive import Archived, WalArchive
-from runner.errors import SentraPlayError, TaskFailed, VerificationFailed
+from runner.errors import TaskFailed, VerificationFailed
 from runner.hosts.contract import Command, CommandFailed, Host, Pipeline, Reader, Script, command
 from runner.hosts.hashing import sha256_of_input
 from runner.repositories.contract import Repository
@@ -18,33 +17,6 @@ from runner.repositories.streams import buffered
 
 _HEAD: Final = 64 * 1024
 _LANES: Final = 3
-_WRITE: Final = 'umask 077; exec tee -- "$1"'
-_COMMIT: Final = Script('[ -z "$3" ] || chown -- "$3" "$1" || exit; exec mv -f -- "$1" "$2"')
-
-
-def fetch(archive: WalArchive, one: Archived, host: Host, path: str, owner: str | None = None) -> None:
-    """Bring a file to `path` on the host, given to `owner` (`uid:gid`) if one is named; it appears whole.
-
-    VerificationFailed if it is not what was archived.
-    """
-    temporary = f"{path}.partial"
-    members: tuple[Command | Script, ...] = (
-        *undo(host, one.compression),
-        Script(_WRITE, (temporary,)),
-        sha256_of_input(),
-    )
-    try:
-        said = _through(archive, one, host, members)
-        if said[:64] != one.sha256:
-            raise _damaged(archive, one, "its sha256 is another")
-        host.run(Script(_COMMIT.text, (temporary, path, owner or "")))
-    except CommandFailed as failed:
-        if "No space left" in failed.result.stderr:
-            raise
-        raise _damaged(archive, one, failed.result.stderr.strip()) from failed
-    finally:
-        with suppress(SentraPlayError):
-            host.run(command("rm", "-f", "--", temporary))
 
 
 def prove(archive: WalArchive, one: Archived, host: Host) -> None:
@@ -53,9 +25,9 @@ def prove(archive: WalArchive, one: Archived, host: Host) -> None:
     try:
         said = _through(archive, one, host, (*undo(host, one.compression), sha256_of_input()))
     except CommandFailed as failed:
-        raise _damaged(archive, one, failed.result.stderr.strip()) from failed
+        raise damaged(archive, one, failed.result.stderr.strip()) from failed
     if said[:64] != one.sha256:
-        raise _damaged(archive, one, "its sha256 is another")
+        raise damaged(archive, one, "its sha256 is another")
 
 
 def prove_all(archive: WalArchive, files: Sequence[Archived], host: Host) -> None:
@@ -79,7 +51,7 @@ def prove_all(archive: WalArchive, files: Sequence[Archived], host: Host) -> Non
 
 def _through(archive: WalArchive, one: Archived, host: Host, members: tuple[Command | Script, ...]) -> str:
     with archive.repository.get(one.key) as stored, host.stream(Pipeline(members)) as stream:
-        fill(stream, _plain(archive.repository, one, stored))
+        fill(stream, plain(archive.repository, one, stored))
         said = stream.stdout.read()
         stream.finish()
     return said.decode()
@@ -88,12 +60,13 @@ def _through(archive: WalArchive, one: Archived, host: Host, members: tuple[Comm
 def read(archive: WalArchive, one: Archived, reader: Reader) -> str:
     """The text of a small file (a timeline's history), decompressed on the host."""
     with archive.repository.get(one.key) as stored:
-        data = _plain(archive.repository, one, stored).read()
+        data = plain(archive.repository, one, stored).read()
     members = (*undo(reader, one.compression), command("cat"))
     return reader.query(Pipeline(members), stdin=data).stdout
 
 
-def _plain(repository: Repository, one: Archived, stored: BinaryIO) -> BinaryIO:
+def plain(repository: Repository, one: Archived, stored: BinaryIO) -> BinaryIO:
+    """What `stored` gives, decrypted if it is encrypted; TaskFailed if no identity at hand opens it."""
     if not one.encrypted:
         return stored
     from runner.vault.agestream import open_stream, opens
@@ -110,7 +83,8 @@ def _plain(repository: Repository, one: Archived, stored: BinaryIO) -> BinaryIO:
     )
 
 
-def _damaged(archive: WalArchive, one: Archived, why: str) -> VerificationFailed:
+def damaged(archive: WalArchive, one: Archived, why: str) -> VerificationFailed:
+    """The error for a file that is not what was archived."""
     return VerificationFailed(
         f"WAL file {one.name} is damaged",
         where=f"{one.key} in {archive.repository.describe()}",

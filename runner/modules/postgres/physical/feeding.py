@@ -12,13 +12,13 @@ import io
 import posixpath
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final
 
 from runner.backup.wal.archive import Archived, WalArchive, only
-from runner.backup.wal.fetching import fetch
+from runner.backup.wal.bringing import Bringer
 from runner.backup.wal.names import is_history
 from runner.backup.wal.reach import Reach
 from runner.errors import Refused, SentraPlayError
@@ -34,7 +34,8 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9._/-]+")
 # documentation, restore_command). Nobody alive for two minutes means that nothing will come any more.
 _GET: Final = """
 directory=$1 name=$2 path=$3
-grep -qxF -- "$name" "$directory/expected" || { echo "$name" >>"$directory/asked"; exit 1; }
+[ -f "$directory/$name" ] || grep -qxF -- "$name" "$directory/expected" ||
+  { echo "$name" >>"$directory/asked"; exit 1; }
 tries=0
 while :; do
   if [ -f "$directory/$name" ]; then
@@ -52,10 +53,12 @@ while :; do
 done
 echo "$name" >>"$directory/taken"
 """
+# What came to each list after its first lines, which are known: $2, $3 and $4 are where to begin.
 _LOOK: Final = Script("""
 cd -- "$1" || exit
 : >alive
-for list in taken wanted asked; do echo "== $list"; cat "$list" 2>/dev/null; done
+shift
+for list in taken wanted asked; do echo "== $list"; tail -n "+$1" "$list" 2>/dev/null; shift; done
 :
 """)
 _FORGET: Final = Script('cd -- "$1" && shift && rm -f -- "$@"')
@@ -71,12 +74,13 @@ class Feeding:
         self._directory = directory
         self._owner = owner
         self._files = _offered(archive, reach)
+        self._bringer = Bringer(archive, host, owner or "")
         self._order = [one.name for one in reach.segments]
+        self._place = {name: number for number, name in enumerate(self._order)}
+        self._passed = -1
         self._coming: dict[str, Future[None]] = {}
         self._over = threading.Event()
-        self._answered = 0
-        self.taken: tuple[str, ...] = ()
-        self.asked: frozenset[str] = frozenset()
+        self._seen: dict[str, list[str]] = {"taken": [], "wanted": [], "asked": []}
         self.error: BaseException | None = None
 
     def prepare(self) -> None:
@@ -96,6 +100,15 @@ class Feeding:
             self._host.put(io.BytesIO(text.encode()), posixpath.join(self._directory, name))
         if self._owner:
             self._host.run(Script('exec chown -R -- "$2" "$1"', (self._directory, self._owner)))
+
+    @property
+    def taken(self) -> Sequence[str]:
+        """In the order of taking; the same file may be taken again."""
+        return self._seen["taken"]
+
+    @property
+    def asked(self) -> Collection[str]:
+        return self._seen["asked"]
 
     @property
     def restore_command(self) -> str:
@@ -127,11 +140,11 @@ class Feeding:
             self._say_failed()
 
     def _round(self) -> None:
-        found = self._look()
-        self.taken, self.asked = tuple(found["taken"]), frozenset(found["asked"])
-        passed = max((self._order.index(name) for name in self.taken if name in self._order), default=-1)
-        wanted, self._answered = found["wanted"][self._answered :], len(found["wanted"])
-        for name in [*wanted, *self._order[passed + 1 : passed + 1 + _AHEAD]]:
+        new = self._look()
+        for name, lines in new.items():
+            self._seen[name] += lines
+        self._passed = passed = max([self._passed, *(self._place.get(name, -1) for name in new["taken"])])
+        for name in [*new["wanted"], *self._order[passed + 1 : passed + 1 + _AHEAD]]:
             self._begin(name)
         for one in self._coming.values():
             if one.done():
@@ -146,13 +159,13 @@ class Feeding:
     def _begin(self, name: str) -> None:
         if name in self._files and name not in self._coming:
             path = posixpath.join(self._directory, name)
-            self._coming[name] = self._pool.submit(
-                fetch, self._archive, self._files[name], self._host, path, self._owner
-            )
+            self._coming[name] = self._pool.submit(self._bringer.bring, self._files[name], path)
 
     def _look(self) -> Mapping[str, list[str]]:
+        """What is new in each of the lists."""
+        known = [str(len(self._seen[name]) + 1) for name in ("taken", "wanted", "asked")]
         found: dict[str, list[str]] = {}
-        for line in self._host.run(Script(_LOOK.text, (self._directory,))).stdout.splitlines():
+        for line in self._host.query(Script(_LOOK.text, (self._directory, *known))).stdout.splitlines():
             if line.startswith("== "):
                 found[line[3:]] = []
             else:

@@ -10,13 +10,15 @@ from runner.backup.wal.names import Lsn, history_name
 from runner.errors import TaskFailed, VerificationFailed
 from runner.frozen import frozen
 from runner.modules.contract import Acting
-from runner.modules.postgres.database import AUTOCOMMIT, CannotConnect
+from runner.modules.postgres.database import AUTOCOMMIT, CannotConnect, Database
 from runner.modules.postgres.physical.choosing import Choice
 from runner.modules.postgres.physical.feeding import Feeding
 from runner.modules.postgres.physical.side import Side, fatal, is_up, log
 from runner.modules.postgres.physical.target import Target
 
 _PAUSE: Final = 0.2
+_SHARE: Final = 0.05
+_LONGEST_PAUSE: Final = 2.0
 # A standby that has asked for what comes after the end and got no further for so many seconds has replayed it all.
 _STILL: Final = 3.0
 _STATE: Final = """
@@ -66,12 +68,14 @@ def signal_file(target: Target) -> str:
 def until_target(at: Acting, side: Side, target: Target, choice: Choice, feeding: Feeding) -> Reached:
     """Wait until the target is reached; VerificationFailed if the log ends before it or cannot be replayed."""
     ended = _at_end(feeding, choice) if target.kind == "latest" else None
-    begun = False
+    begun, since = False, monotonic()
+    database: Database | None = None
     while True:
         if feeding.error is not None:
             raise feeding.error
         try:
-            state = side.server.maintenance().rows(_STATE)[0]
+            database = database or side.server.maintenance()
+            state = database.rows(_STATE)[0]
         except CannotConnect:
             if begun and not is_up(side):
                 # What could not be fetched is why, and it is known before the server learns of it.
@@ -83,7 +87,8 @@ def until_target(at: Acting, side: Side, target: Target, choice: Choice, feeding
             if not state["recovering"]:
                 raise _promoted_early(side, target)
         begun = begun or is_up(side) or fatal(log(side)) != ""
-        at.sleep(_PAUSE)
+        # Each look takes of what recovery needs: of a long one a small part.
+        at.sleep(min(max(_PAUSE, (monotonic() - since) * _SHARE), _LONGEST_PAUSE))
 
 
 def promote(at: Acting, side: Side, target: Target) -> Promoted:
