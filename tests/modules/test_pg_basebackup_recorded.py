@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -157,3 +158,18 @@ def test_an_increment_is_verified_by_recovering_to_its_end(wal: WalBench) -> Non
             assertions=[{"query": "SELECT count(*) FROM log", "equals": expected}],
         )
         assert found.data["level"] == "restore"
+
+
+def test_retention_leaves_the_wal_that_increments_are(wal: WalBench) -> None:
+    made = chained(wal)
+    for _ in range(3):
+        wal.switch()
+    wal.ship()
+    increment(wal, full_every=0)
+    time.sleep(1.2)
+    rules = {"keep_last": 10, "minimum_verified": 0, "pitr_window": "1s"}
+    pruned = wal.bench.apply("backup_prune", **wal.where(), retention=rules).data
+    assert pruned["removed"] == [] and pruned["wal_removed"] > 0
+    wal.bench.again()
+    wal.pitr(backup=made[-1]["backup_id"], target="immediate")
+    assert rows(wal) == [1, 2]
