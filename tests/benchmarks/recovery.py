@@ -1,10 +1,11 @@
-"""A base backup unpacked, and 60 WAL segments replayed on it, beside doing so by hand and beside pgBackRest.
+"""Physical backup and recovery beside pgBackRest, and recovery beside doing it by hand.
 
     python -m tests.benchmarks.recovery [ROUNDS]
 
-Bounds: recovery over at least 60 segments takes at most 1.1 times the same by `zstd -d | tar` with all WAL already on
-the disk, and at most 0.9 times pgBackRest with archive-async. Unpacking alone is shown for comparison.
-Everybody stops at the same restore point with the server paused there, then ends it and removes the files.
+Bounds: a base backup takes at most 0.5 times pgBackRest's (2 processes, zstd 3) and 1.1 times its bytes;
+`archive_command` at most 0.6 times pgBackRest's; recovery over at least 60 segments at most 1.1 times the same by
+`zstd -d | tar` with all WAL already on the disk, and 0.9 times pgBackRest's with archive-async. In recovery everybody
+stops at the same restore point with the server paused there, then ends it and removes the files.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -21,6 +23,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from runner.modules.postgres.physical.archiving import archive_command
 from tests.benchmarks.measure import Contestant, Cost, rounds, table
 from tests.support.postgres import PostgresServer, service_user, start_postgres
 from tests.support.workplace import Workplace, free_port, wait_until
@@ -51,6 +54,8 @@ lock-path={folder}/lock
 spool-path={folder}/async
 log-level-console=warn
 compress-type=zst
+compress-level=3
+repo1-retention-full=100
 process-max=2
 archive-async=y
 archive-get-queue-max=512MB
@@ -79,7 +84,7 @@ class Bench:
             (self.folder / name).mkdir(mode=0o777)
             (self.folder / name).chmod(0o777)
 
-    def prepare(self) -> None:
+    def prepare(self, count: int) -> None:
         self.inventory()
         spool = str(self.folder / "spool")
         described = self.server.server(socket=True)
@@ -88,12 +93,14 @@ class Bench:
         self._archive_for_all()
         self.server.create_database("shop", scans=SCANS)
         backup = {"service": "shop", "repository": "there"}
-        self.play("base", {"pg_basebackup": {**common, **backup}})
+        self.base = {"pg_basebackup": {**common, **backup}}
+        self.play("base", self.base)
         if self.peer:
             self.pgbackrest("--type=full", "backup")
+        self.bases = self.base_backups(count)
         self._write()
         segments = len(list(self.local.iterdir()))
-        (base,) = (self.folder / "backups").rglob("base.tar.zst")
+        base = max((self.folder / "backups").rglob("base.tar.zst"), key=lambda path: path.stat().st_mtime)
         shutil.copy(base, self.local / base.name)
         (self.local / base.name).chmod(0o644)
         print(f"{segments} segments", flush=True)
@@ -104,6 +111,38 @@ class Bench:
             {"pg_pitr": {**self.place_of(described), "state": "explored", "target_name": TARGET}},
             {"pg_pitr": {**self.place_of(described), "state": "absent"}},
         )
+
+    def base_backups(self, count: int) -> dict[str, list[Cost]]:
+        """Whole ones, each with the WAL it needs."""
+        found = [Contestant("sentraplay", self.play_file("base-again", self.base), self.env)]
+        if self.peer:
+            argv = ("pgbackrest", f"--config={self.configuration}", "--stanza=shop", "--type=full", "backup")
+            found.append(Contestant("pgBackRest", self.as_owner(*argv), self.env))
+        return rounds(found, count, self.folder)
+
+    def bytes_kept(self) -> tuple[int, int]:
+        """Of the first base backup here and there, without WAL."""
+        ours = next(iter((self.folder / "backups").rglob("base.tar.zst"))).stat().st_size
+        argv = ("pgbackrest", f"--config={self.configuration}", "--stanza=shop", "--output=json", "info")
+        said = subprocess.run(self.as_owner(*argv), env=self.env, cwd="/", capture_output=True, check=True).stdout
+        return ours, int(json.loads(said)[0]["backup"][0]["info"]["repository"]["size"])
+
+    def segments(self, count: int) -> dict[str, list[Cost]]:
+        """Real ones, each archived by a shell of its own, as the server starts one; into an empty place every time."""
+        names = sorted(path.name for path in self.local.iterdir() if len(path.name) == 24)[:40]
+        spool = self.place / "spool"
+        options = f'--config="{self.configuration}" --stanza=shop --no-archive-async'
+        push = f'pgbackrest {options} archive-push "{self.local}/%f"'
+        repository = self.folder / "pgbackrest" / "archive" / "shop" / "15-1"
+        ways = {"sentraplay": (archive_command(str(spool)), spool)}
+        if self.peer:
+            ways["pgBackRest"] = (push, repository)
+        return rounds([self._each(name, *way, names) for name, way in ways.items()], count, self.folder)
+
+    def _each(self, name: str, command: str, place: Path, names: list[str]) -> Contestant:
+        calls = (command.replace("%p", f"{self.local}/{one}").replace("%f", one) for one in names)
+        script = f"rm -rf '{place}'; mkdir -p '{place}'\n" + "".join(f"sh -c {shlex.quote(one)}\n" for one in calls)
+        return Contestant(name, self.as_owner("sh", "-ec", script), self.env)
 
     def place_of(self, described: Mapping[str, Any]) -> dict[str, Any]:
         where = {"service": "shop", "repository": "there", "data_directory": str(self.data)}
@@ -207,14 +246,23 @@ def main() -> None:
     workplace = Workplace()
     try:
         bench = Bench(workplace)
-        bench.prepare()
+        bench.prepare(count)
+        print(f"base backups, median of {count} rounds:\n{table(bench.bases, base='sentraplay')}", flush=True)
+        if bench.peer:
+            ours, theirs = bench.bytes_kept()
+            print(f"bound 0.5: {ratio(bench.bases, 'sentraplay', 'pgBackRest'):.2f} of pgBackRest", flush=True)
+            print(f"bound 1.1: {ours / theirs:.2f} of pgBackRest's bytes", flush=True)
         costs = rounds(bench.contestants(), count, bench.folder)
-        print(f"median of {count} rounds:\n{table(costs, base='by hand, WAL local')}", flush=True)
+        print(f"recovery, median of {count} rounds:\n{table(costs, base='by hand, WAL local')}", flush=True)
         print(f"bound 1.1: {ratio(costs, 'sentraplay', 'by hand, WAL local'):.2f}", flush=True)
         if bench.peer:
             print(f"bound 0.9: {ratio(costs, 'sentraplay', 'pgBackRest, async'):.2f} of pgBackRest", flush=True)
         else:
             print("pgBackRest is not installed here, so it is not compared", flush=True)
+        archived = bench.segments(count)
+        print(f"40 segments archived, median of {count} rounds:\n{table(archived, base='sentraplay')}", flush=True)
+        if bench.peer:
+            print(f"bound 0.6: {ratio(archived, 'sentraplay', 'pgBackRest'):.2f} of pgBackRest", flush=True)
     finally:
         workplace.close()
 

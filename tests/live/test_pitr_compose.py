@@ -61,9 +61,11 @@ def test_a_dropped_table_comes_back_and_what_was_replaced_too(bench: PgBench, co
     # Backed up, and proved to arrive.
     base = bench.apply("pg_basebackup", **WHERE, server=server, spool=spool).data
     assert base["backup"]["contents"]["timeline"] == 1
+    increment = bench.apply("pg_basebackup", **WHERE, server=server, spool=spool, incremental=True).data
+    assert (increment["parents"], increment["point"]) == ([base["backup_id"]], increment["backup_id"])
     bench.apply("pg_wal_archive", **WHERE, **{**archive, "state": "check"})
 
-    # Proved in a container of its own, which is gone again.
+    # Proved in a container of its own, which is gone again: the newest is the increment.
     asked = [{"query": "SELECT count(*) FROM findings", "at_least": 1}]
     looked = {"server": server, "database": stack.environment["POSTGRES_DB"]}
     running = stack.machine.run("docker", "ps", "-q").split()

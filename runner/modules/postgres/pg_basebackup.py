@@ -39,7 +39,8 @@ from runner.modules.postgres.versions import versions
 from runner.repositories.contract import Repository
 from runner.units import human_bytes, seconds
 
-_PAUSE: Final = 0.5
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 0.5
 _CLUSTER: Final = """
 SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
        (SELECT setting::int FROM pg_settings WHERE name = 'wal_segment_size') AS segment_size,
@@ -208,7 +209,7 @@ def _record(at: Acting, args: PgBasebackupArgs, server: Postgres, since: Ground,
 def _wait_for_wal(at: Acting, args: PgBasebackupArgs, base: Base, server: Postgres) -> None:
     """Until all WAL from the backup's start to its end is in the repository; it is no backup before."""
     archive = WalArchive(at.repositories.get(args.repository), args.service, base.system_identifier)
-    until = monotonic() + seconds(args.wal_timeout)
+    until, pause = monotonic() + seconds(args.wal_timeout), _FIRST_PAUSE
     while left := missing(archive, base.start):
         if args.spool is not None and (waiting := look(at.host, args.spool)).waiting:
             ship(at.host, waiting, archive.repository, args.service, choose(at.host, args.compression))
@@ -220,7 +221,8 @@ def _wait_for_wal(at: Acting, args: PgBasebackupArgs, base: Base, server: Postgr
                 why="without it the backup cannot be restored, so there is none",
                 hint="give `spool` to ship from, or schedule pg_wal_ship; pg_wal_archive with state: check says more",
             )
-        at.sleep(_PAUSE)
+        at.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def _no_backup(failed: CommandFailed, server: Postgres) -> TaskFailed:
