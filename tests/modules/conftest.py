@@ -19,7 +19,10 @@ from runner.vault import IdentityFiles, Keys
 from runner.vault.age import seal
 from tests.modules.bed import At, Bench
 from tests.modules.standins import StandIns
+from tests.modules.wal_bed import WalBench, benches
 from tests.support.namespaces import bind, private
+from tests.support.postgres import PostgresServer
+from tests.support.workplace import Workplace
 
 
 @pytest.fixture
@@ -37,6 +40,22 @@ def controller(tmp_path: Path) -> Path:
     (directory / "files").mkdir(parents=True)
     (directory / "templates").mkdir()
     return directory
+
+
+@pytest.fixture
+def make(
+    own_postgres: Callable[..., PostgresServer], workplace: Workplace, tmp_path: Path
+) -> Iterator[Callable[..., WalBench]]:
+    """Makes clusters with archiving set up, by their major version."""
+    with benches(own_postgres, workplace, tmp_path) as make:
+        yield make
+
+
+@pytest.fixture
+def without_systemd() -> None:
+    """For tests in which a module starts a server by hand, which it refuses to do where systemd would do it."""
+    if Path("/run/systemd/system").is_dir():
+        pytest.skip("where systemd runs, a server started by hand is refused")
 
 
 @pytest.fixture

@@ -17,17 +17,10 @@ from runner.backup.verifications import verifications
 from runner.errors import VerificationFailed
 from runner.hosts.host import ShellHost
 from runner.repositories.directory import DirectoryRepository
-from tests.modules.wal_bed import WalBench, benches
-from tests.support.postgres import PostgresServer, service_user
-from tests.support.workplace import Workplace
+from tests.modules.wal_bed import WalBench
+from tests.support.postgres import service_user
 
 Make = Callable[..., WalBench]
-
-
-@pytest.fixture
-def make(own_postgres: Callable[..., PostgresServer], workplace: Workplace, tmp_path: Path) -> Iterator[Make]:
-    with benches(own_postgres, workplace, tmp_path) as make:
-        yield make
 
 
 @pytest.fixture(params=[15, 18])

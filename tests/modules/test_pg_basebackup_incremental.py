@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runner.errors import TaskFailed, VerificationFailed
-from tests.modules.wal_bed import WalBench, benches, moment
-from tests.support.postgres import PostgresServer
-from tests.support.workplace import Workplace
+from tests.modules.wal_bed import WalBench, moment
 
 Make = Callable[..., WalBench]
 
-
-@pytest.fixture
-def make(
-    own_postgres: Callable[..., PostgresServer], workplace: Workplace, tmp_path: Path
-) -> Iterator[Callable[..., WalBench]]:
-    if Path("/run/systemd/system").is_dir():
-        pytest.skip("where systemd runs, a server started by hand is refused")
-    with benches(own_postgres, workplace, tmp_path) as make:
-        yield make
+pytestmark = pytest.mark.usefixtures("without_systemd")
 
 
 @pytest.fixture

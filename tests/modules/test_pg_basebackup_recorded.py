@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,21 +13,11 @@ from runner.backup.checking import check_whole
 from runner.backup.copying import copy
 from runner.errors import VerificationFailed
 from runner.repositories.memory import MemoryRepository
-from tests.modules.wal_bed import WalBench, benches
-from tests.support.postgres import PostgresServer
-from tests.support.workplace import Workplace
+from tests.modules.wal_bed import WalBench
 
 Make = Callable[..., WalBench]
 
-
-@pytest.fixture
-def make(
-    own_postgres: Callable[..., PostgresServer], workplace: Workplace, tmp_path: Path
-) -> Iterator[Callable[..., WalBench]]:
-    if Path("/run/systemd/system").is_dir():
-        pytest.skip("where systemd runs, a server started by hand is refused")
-    with benches(own_postgres, workplace, tmp_path) as make:
-        yield make
+pytestmark = pytest.mark.usefixtures("without_systemd")
 
 
 @pytest.fixture(params=[15, 16])

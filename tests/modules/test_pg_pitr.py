@@ -14,19 +14,13 @@ import pytest
 
 from runner.errors import TaskFailed, VerificationFailed
 from runner.repositories.directory import DirectoryRepository
-from tests.modules.wal_bed import WalBench, benches, moment
-from tests.support.postgres import PostgresServer, service_user
+from tests.modules.wal_bed import WalBench, moment
+from tests.support.postgres import service_user
 from tests.support.workplace import Workplace
 
 Make = Callable[..., WalBench]
 
-
-@pytest.fixture
-def make(own_postgres: Callable[..., PostgresServer], workplace: Workplace, tmp_path: Path) -> Iterator[Make]:
-    if Path("/run/systemd/system").is_dir():
-        pytest.skip("where systemd runs, a server started by hand is refused")
-    with benches(own_postgres, workplace, tmp_path) as make:
-        yield make
+pytestmark = pytest.mark.usefixtures("without_systemd")
 
 
 def rows(wal: WalBench) -> list[str]:
