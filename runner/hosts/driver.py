@@ -7,7 +7,7 @@ Two of them, both of POSIX sh alone (checked with dash, bash and busybox):
 
 Both put a watchdog in front: a process that reads the channel's standard input and passes it on. When the
 channel ends — closed, cut, the controller killed — it has the running command's process group ended, TERM
-first, KILL after `KILL_AFTER` seconds. The command itself never holds the channel's standard input.
+twice, KILL after `KILL_AFTER` seconds. The command itself never holds the channel's standard input.
 Ending the channel's input is therefore also how the controller kills: on a deadline, on Ctrl-C.
 
 Each command is the leader of its own session (setsid), so that what it started dies with it and what
@@ -27,14 +27,18 @@ KILL_AFTER: Final = 3
 """Seconds between TERM and KILL."""
 
 _TICKS: Final = KILL_AFTER * 10
+_AGAIN: Final = 5
 
-# The leader is waited for while the killer counts: an unreaped leader would keep its group existing.
+# The leader is waited for while the killer counts: an unreaped leader would keep its group existing. TERM comes twice:
+# of a shell that is just starting a command the first reaches the shell alone, which runs its trap, and cleans up, only
+# when that command has ended (seen with dash).
 _END: Final = (
     "_sp_end() { "
     'trap "" TERM HUP INT; '
     'if [ "$_sp_pid" ]; then '
     "kill -TERM $_sp_group || kill -TERM $_sp_pid; "
     f"( _sp_i=0; while [ $_sp_i -lt {_TICKS} ] && kill -0 $_sp_group; do "
+    f"[ $_sp_i != {_AGAIN} ] || kill -TERM $_sp_group; "
     "sleep 0.1 || sleep 1; _sp_i=$((_sp_i+1)); done; kill -KILL $_sp_group ) & "
     "_sp_killer=$!; wait $_sp_pid; wait $_sp_killer; "
     "fi 2>/dev/null; _sp_exit; }"

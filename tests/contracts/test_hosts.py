@@ -375,6 +375,25 @@ def test_a_stream_has_a_deadline(host: Host) -> None:
         stream.stdout.read()
 
 
+LATE = r"""
+trap 'echo cleaned >"$1"; exit 143' TERM
+sh -c 'trap "trap - TERM" TERM; while :; do sleep 0.1; done'
+"""
+"""Its child does not heed the first order to end, as one that is only being started then."""
+
+
+@pytest.mark.parametrize("way", ["run", "stream"])
+def test_what_misses_the_order_to_end_gets_it_again_and_traps_are_run(host: Host, place: str, way: str) -> None:
+    script = Script(LATE, (f"{place}/told",))
+    with pytest.raises(TimedOut):
+        if way == "run":
+            host.run(script, timeout=1.0)
+        else:
+            with host.stream(script, timeout=1.0) as stream:
+                stream.stdout.read()
+    assert host.read(f"{place}/told") == b"cleaned\n"
+
+
 def test_a_stream_can_be_interrupted(host: Host) -> None:
     with pytest.raises(Interrupted), host.stream(Script("echo on; sleep 1000")) as stream:
         assert stream.stdout.readline() == b"on\n"
