@@ -47,7 +47,7 @@ def distribute(
     """Copy backups and what they build on into every target; each is read back there.
 
     Returns plain data: what was `copied` (`backup_id`, `to`, `bytes`), not what was there already. Whatever fails,
-    all else that can be is copied first; then TaskFailed, or VerificationFailed if something is damaged.
+    all else that can be is copied first; then TaskFailed, VerificationFailed if something is damaged, Refused if all is.
     """
     copied: list[dict[str, Any]] = []
     missing: list[Missing] = []
@@ -86,12 +86,15 @@ def complete(source: Repository, manifests: Sequence[Manifest]) -> list[Manifest
     return sorted(found.values(), key=lambda one: one.started_at)
 
 
-def _not_everywhere(missing: Sequence[Missing], copied: Sequence[dict[str, Any]]) -> TaskFailed:
+def _not_everywhere(missing: Sequence[Missing], copied: Sequence[dict[str, Any]]) -> TaskFailed | Refused:
     first = missing[0].error
+    said = "; ".join(map(str, missing))
+    if all(isinstance(one.error, Refused) for one in missing):
+        return Refused(said, where=first.where, why=first.why, hint=first.hint)
     damaged = any(isinstance(one.error, VerificationFailed) for one in missing)
     kind = VerificationFailed if damaged else TaskFailed
     return kind(
-        "; ".join(map(str, missing)),
+        said,
         where=first.where,
         why=first.why,
         hint=first.hint or "what was copied stays; run backup_copy, or sentraplay backups copy, to bring the rest",

@@ -104,6 +104,12 @@ def test_a_store_for_encrypted_backups_refuses_before_anything_is_made(source: M
         further(Named(source, strict), source, ["vault"])
 
 
+def test_a_copy_that_is_refused_is_told_as_refused(source: MemoryRepository) -> None:
+    strict = MemoryRepository("vault", encryption=EncryptionKeys(recipients=("age1example",)))
+    with pytest.raises(Refused, match="in vault: backup .* is not encrypted"):
+        distribute(source, [strict], [made(source)])
+
+
 def test_the_repository_itself_is_no_further_one(source: MemoryRepository) -> None:
     other = MemoryRepository("offsite")
     assert further(Named(source, other), source, ["main", "offsite"]) == (other,)

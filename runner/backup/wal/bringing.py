@@ -90,14 +90,17 @@ class Bringer:
 
     def _shortest(self, key: str) -> Literal["file", "store", "relay"]:
         if self._way is None:
-            repository = self._archive.repository
-            self._way = "relay"
-            if isinstance(repository, OnHost) and repository.host_name == self._host.name:
-                can_read = Script(_CAN_READ, (repository.path_of(key),))
-                self._way = "file" if self._host.query(can_read, check=False).ok else "relay"
-            elif isinstance(repository, Presigning) and not why_relay(self._host, repository, key):
-                self._way = "store"
+            self._way = self._found(key)
         return self._way
+
+    def _found(self, key: str) -> Literal["file", "store", "relay"]:
+        repository = self._archive.repository
+        if isinstance(repository, OnHost) and repository.host_name == self._host.name:
+            can_read = Script(_CAN_READ, (repository.path_of(key),))
+            return "file" if self._host.query(can_read, check=False).ok else "relay"
+        if isinstance(repository, Presigning) and not why_relay(self._host, repository, key):
+            return "store"
+        return "relay"
 
     def _decompressor(self, compression: str) -> tuple[str, ...]:
         if compression not in self._decompress:
