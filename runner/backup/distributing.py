@@ -47,7 +47,7 @@ def distribute(
     """Copy backups and what they build on into every target; each is read back there.
 
     Returns plain data: what was `copied` (`backup_id`, `to`, `bytes`), not what was there already. Whatever fails,
-    all else that can be is copied first; then TaskFailed, VerificationFailed if something is damaged, Refused if all is.
+    all else that can be is copied first; then TaskFailed, VerificationFailed if something is damaged, or Refused.
     """
     copied: list[dict[str, Any]] = []
     missing: list[Missing] = []
