@@ -72,6 +72,10 @@ def _postgresql() -> str | None:
     return None if find_programs() else "no /usr/lib/postgresql/*/bin/initdb (tests/run as root installs it)"
 
 
+def _pgbackrest() -> str | None:
+    return _programs("pgbackrest")
+
+
 def _gcs() -> str | None:
     for module in ("google.cloud.storage", "gcp_storage_emulator"):
         try:
@@ -133,6 +137,7 @@ def _tried(argv: list[str], otherwise: str) -> str | None:
 PROBES: Final[Mapping[str, Callable[[], str | None]]] = {
     "ssh": _ssh,
     "postgresql": _postgresql,
+    "pgbackrest": _pgbackrest,
     "s3": _s3,
     "radosgw": _radosgw,
     "gcs": _gcs,

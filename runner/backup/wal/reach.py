@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
-from runner.backup.wal.archive import Archived, WalArchive, only
+from runner.backup.wal.archive import Archived, only
 from runner.backup.wal.names import Lsn, Segment, Switch, history_name, is_history, is_segment, read_history
 from runner.errors import VerificationFailed
 from runner.frozen import frozen
@@ -61,7 +62,17 @@ class Reach:
         return any(is_segment(name) and Segment.of_name(name, base.segment_size).start >= last for name in asked)
 
 
-def reach(archive: WalArchive, base: Start, timeline: int | None, text: Callable[[Archived], str]) -> Reach:
+class Files(Protocol):
+    """The WAL of one cluster, wherever it is kept."""
+
+    def files(self) -> Mapping[str, tuple[Archived, ...]]:
+        """Every file by name; more than one where contents differ."""
+        ...
+
+    def describe(self) -> str: ...
+
+
+def reach(archive: Files, base: Start, timeline: int | None, text: Callable[[Archived], str]) -> Reach:
     """From `base` as far as the WAL goes on `timeline`, or on the latest that descends from the base's.
 
     `text` reads a history file. VerificationFailed if the timeline is not there or does not descend from the

@@ -18,12 +18,17 @@ from runner.backup.manifest import BackupObject, Manifest
 from runner.backup.summary import summary
 from runner.backup.verifications import Level, Verification, record
 from runner.backup.wal.base import KIND
-from runner.errors import ObjectNotFound, SentraPlayError, VerificationFailed
+from runner.errors import ObjectNotFound, SentraPlayError, UsageError, VerificationFailed
 from runner.frozen import frozen
 from runner.hosts.contract import CommandFailed, Pipeline
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.postgres import verification
+from runner.modules.postgres.pgbackrest import recovering as backrest
+from runner.modules.postgres.pgbackrest.choosing import candidates, choose
+from runner.modules.postgres.pgbackrest.configuration import Engine, Stanza, stanza
+from runner.modules.postgres.pgbackrest.info import info
 from runner.modules.postgres.physical import proving
+from runner.modules.postgres.physical.target import target_of
 from runner.modules.postgres.server import Server
 from runner.repositories.contract import Repository
 
@@ -47,6 +52,8 @@ class BackupVerifyArgs:
     run_as: str = "postgres"
     database: str = "postgres"
     record: bool = True
+    engine: Engine = "sentraplay"
+    pgbackrest: Mapping[str, object] = field(default_factory=dict)
 
 
 class BackupVerify:
@@ -55,6 +62,9 @@ class BackupVerify:
 
     def preview(self, at: Reading, args: BackupVerifyArgs) -> Change:
         repository = at.repositories.get(args.repository)
+        if args.engine == "pgbackrest":
+            newest = candidates(info(at.host, _stanza(at, args)), _stanza(at, args), args.backup)[-1]
+            return Change(False, f"would verify backup {newest.id}", data=newest.to_plain())
         manifest = _found(repository, args)
         for one in lineage(repository, manifest):
             check_whole(repository, one)
@@ -63,6 +73,8 @@ class BackupVerify:
     def apply(self, at: Acting, args: BackupVerifyArgs) -> Outcome:
         begun = monotonic()
         repository = at.repositories.get(args.repository)
+        if args.engine == "pgbackrest":
+            return Outcome(False, {**_by_pgbackrest(at, args), "seconds": round(monotonic() - begun, 3)})
         manifest = _found(repository, args)
         try:
             chain = lineage(repository, manifest)
@@ -76,6 +88,24 @@ class BackupVerify:
         _record(at, repository, manifest, args, monotonic() - begun, details=proof)
         data = {**summary(manifest, repository), **proof, "level": args.level}
         return Outcome(False, {**data, "seconds": round(monotonic() - begun, 3)})
+
+
+def _by_pgbackrest(at: Acting, args: BackupVerifyArgs) -> dict[str, object]:
+    """The whole repository at `full` and above, the backup itself recovered at `restore`."""
+    stanza = _stanza(at, args)
+    chosen = choose(at.host, stanza, args.backup, target_of({}, "immediate", True, None))
+    if args.level != "quick":
+        backrest.verify(at, stanza, args.run_as)
+    programs = replace(Server(), programs=args.server.programs, user=args.server.user)
+    asked = (programs, args.run_as, args.database, args.assertions)
+    proof = backrest.recovered(at, stanza, chosen.id, *asked) if args.level == "restore" else {}
+    return {**chosen.backup.to_plain(), **proof, "level": args.level}
+
+
+def _stanza(at: Reading, args: BackupVerifyArgs) -> Stanza:
+    if args.kind != KIND or args.server.compose is not None:
+        raise UsageError("engine: pgbackrest makes base backups of a host's own servers", hint="give `kind: base`")
+    return stanza(at.repositories.get(args.repository), args.service, at.host.name, args.pgbackrest)
 
 
 def _found(repository: Repository, args: BackupVerifyArgs) -> Manifest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import field, replace
 from datetime import UTC, datetime
@@ -22,13 +22,15 @@ from runner.backup.wal.base import KIND, Base, Tablespace
 from runner.backup.wal.own import missing, needed
 from runner.backup.wal.shipping import look, ship
 from runner.backup.writer import BackupWriter, Contents
-from runner.errors import TaskFailed, VerificationFailed
+from runner.errors import Refused, TaskFailed, VerificationFailed
 from runner.frozen import frozen
 from runner.hosts.contract import CommandFailed
 from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.postgres.database import SqlFailed
 from runner.modules.postgres.hints import client_reason
+from runner.modules.postgres.pgbackrest.configuration import Engine, Stanza, stanza
+from runner.modules.postgres.pgbackrest.taking import take
 from runner.modules.postgres.physical.increments import Wish, file_list, find_ground, only_wal
 from runner.modules.postgres.physical.receiving import is_receiving_into
 from runner.modules.postgres.physical.recording import NotRecorded, mark, store_list
@@ -68,6 +70,8 @@ class PgBasebackupArgs:
     full_every: Duration = "7d"
     max_chain: int = 14
     copy_to: tuple[str, ...] = ()
+    engine: Engine = "sentraplay"
+    pgbackrest: Mapping[str, object] = field(default_factory=dict)
 
 
 @frozen
@@ -85,6 +89,8 @@ class PgBasebackup:
     def preview(self, at: Reading, args: PgBasebackupArgs) -> Change:
         server = Postgres(at.host, args.server)
         cluster = _look(server, args)
+        if args.engine == "pgbackrest":
+            return Change(True, f"would back up the whole cluster by {_stanza(at, args).where}")
         repository = at.repositories.get(args.repository)
         where = described(repository, further(at.repositories, repository, args.copy_to))
         return Change(True, f"would back up the whole cluster ({human_bytes(cluster.size)} on disk) to {where}")
@@ -92,6 +98,9 @@ class PgBasebackup:
     def apply(self, at: Acting, args: PgBasebackupArgs) -> Outcome:
         server = Postgres(at.host, args.server, at.host, pause=at.sleep)
         cluster = _look(server, args)
+        if args.engine == "pgbackrest":
+            increment = (seconds(args.full_every), args.max_chain) if args.incremental else None
+            return Outcome(True, take(at, server, _stanza(at, args), increment, seconds(args.wal_timeout)))
         repository = at.repositories.get(args.repository)
         others = further(at.repositories, repository, args.copy_to)
         base, manifest, moved = _made(at, args, server, cluster, _ground(at, args, server, cluster, repository))
@@ -102,6 +111,17 @@ class PgBasebackup:
         built = {"parents": list(base.chain.parents) if base.chain else [], "full_because": base.why_not}
         copies = distribute(repository, others, [manifest], at.progress)
         return Outcome(True, {**manifest.contents, **data, **built, **copies})
+
+
+def _stanza(at: Reading, args: PgBasebackupArgs) -> Stanza:
+    """Of pgBackRest; Refused for what it does not do, or does by its own options."""
+    if args.copy_to or args.max_rate or args.wal == "include":
+        raise Refused(
+            "engine: pgbackrest goes without copy_to, max_rate and `wal: include`",
+            hint="give `pgbackrest` its own options: a second repository is repo2-path or repo2-type",
+        )
+    repository = at.repositories.get(args.repository)
+    return stanza(repository, args.service, at.host.name, args.pgbackrest, args.compression)
 
 
 def _ground(at: Acting, args: PgBasebackupArgs, server: Postgres, cluster: _Cluster, repository: Repository) -> Ground:

@@ -12,17 +12,24 @@ from dataclasses import field, replace
 from typing import Any, ClassVar, Literal
 
 from runner.backup.catalogue import LATEST
-from runner.errors import ObjectNotFound, TaskFailed, UsageError, VerificationFailed
+from runner.errors import ObjectNotFound, Refused, TaskFailed, UsageError, VerificationFailed
 from runner.frozen import frozen
 from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.postgres.database import CannotConnect
+from runner.modules.postgres.pgbackrest import recovering as backrest
+from runner.modules.postgres.pgbackrest.choosing import Chosen
+from runner.modules.postgres.pgbackrest.choosing import choose as choose_there
+from runner.modules.postgres.pgbackrest.configuration import Engine, Stanza
+from runner.modules.postgres.pgbackrest.configuration import stanza as stanza_of
+from runner.modules.postgres.pgbackrest.feeding import restore
 from runner.modules.postgres.physical import fitness, replay, side
 from runner.modules.postgres.physical.choosing import Choice, choose, major_of
 from runner.modules.postgres.physical.cluster import IN_IMAGE, Cluster, data_directory, in_compose, native
 from runner.modules.postgres.physical.exchange import Exchange, Verdict
 from runner.modules.postgres.physical.explored import Explored, Explorer
 from runner.modules.postgres.physical.exploring import Exploring, explore
+from runner.modules.postgres.physical.feeding import prepared
 from runner.modules.postgres.physical.recovering import recover
 from runner.modules.postgres.physical.salvage import salvage
 from runner.modules.postgres.physical.side import Side
@@ -57,6 +64,8 @@ class PgPitrArgs:
     other_libc: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     keep_previous: Duration = "7d"
+    engine: Engine = "sentraplay"
+    pgbackrest: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def wanted(self) -> Target:
@@ -80,15 +89,15 @@ class PgPitr:
         if args.state == "absent":
             return Change(None, "would end the explored cluster and remove it, if there is one")
         target = args.wanted
-        choice = _choose(at, args, target)
+        choice = _course(at, args, target)
         data = {
-            "backup_id": choice.manifest.id,
+            "backup_id": choice.id,
             "target": choice.target.describe(),
             "segments": len(choice.reach.segments),
         }
         return Change(
             True,
-            f"would recover backup {choice.manifest.id} to {choice.target.describe()}"
+            f"would recover backup {choice.id} to {choice.target.describe()}"
             f" through {len(choice.reach.segments)} WAL segments"
             f" and {'leave it beside, paused' if args.state == 'explored' else 'swap it in'}",
             data=data,
@@ -112,25 +121,37 @@ class PgPitr:
 def _recovered(at: Acting, args: PgPitrArgs, cluster: Cluster, exchange: Exchange) -> Outcome:
     target = args.wanted
     repository, service = _source(at, args)
-    saved = salvage(at, cluster, repository, service, args.spool)
-    choice = _choose(at, args, target)
+    stanza = _stanza(at, args)
+    saved = backrest.salvage(at, cluster, stanza) if stanza else salvage(at, cluster, repository, service, args.spool)
+    choice = _course(at, args, target)
     exchange.make_room()
     try:
         with _side(at, args, cluster, exchange, choice) as aside:
-            fitness.check(aside, choice.manifest, args.other_libc)
-            unpack(at, repository, choice.manifest, choice.base, aside)
-            data, verdict = _replayed(at, args, aside, choice)
+            feed = _restored(at, args, aside, choice)
+            data, verdict = _replayed(at, args, aside, choice, feed)
     except BaseException:
         exchange.clear()
         raise
-    exchange.swap(choice.manifest.id, verdict)
+    exchange.swap(choice.id, verdict)
     at.warn("the cluster is on a new timeline", "make a base backup of it now (pg_basebackup)")
-    told = {"backup_id": choice.manifest.id, "target": choice.target.describe(), "salvaged": list(saved)}
+    told = {"backup_id": choice.id, "target": choice.target.describe(), "salvaged": list(saved)}
     return Outcome(True, {**told, **data, "kept": exchange.kept()})
 
 
-def _replayed(at: Acting, args: PgPitrArgs, aside: Side, choice: Choice) -> tuple[Mapping[str, Any], Verdict]:
-    found = recover(at, aside, choice, args.settings, args.database, args.assertions)
+def _restored(at: Acting, args: PgPitrArgs, aside: Side, choice: Choice | Chosen) -> replay.Feed:
+    """The backup's files at the side, proved; what will bring the WAL."""
+    if isinstance(choice, Chosen):
+        fitness.check(aside, choice.origin, args.other_libc)
+        return restore(at, _backrest(at, args), choice, aside)
+    fitness.check(aside, fitness.origin_of(choice.manifest), args.other_libc)
+    unpack(at, _source(at, args)[0], choice.manifest, choice.base, aside)
+    return prepared(choice, aside)
+
+
+def _replayed(
+    at: Acting, args: PgPitrArgs, aside: Side, choice: Choice | Chosen, feed: replay.Feed
+) -> tuple[Mapping[str, Any], Verdict]:
+    found = recover(at, aside, choice, feed, args.settings, args.database, args.assertions)
     replay.announce(aside, found.promoted)
     return found.to_plain(), lambda: _is_that(at, args, found.promoted)
 
@@ -155,6 +176,8 @@ def _is_that(at: Acting, args: PgPitrArgs, promoted: replay.Promoted) -> bool:
 def _explored(at: Acting, args: PgPitrArgs, explorer: Explorer) -> Outcome:
     if args.state == "absent":
         return Outcome(explorer.remove(), {})
+    if args.engine == "pgbackrest":
+        _backrest(at, args)
     target = args.wanted
     if target.kind == "latest":
         raise UsageError("state: explored needs a target to stop at", hint="give target_time, target_lsn or another")
@@ -229,11 +252,32 @@ def _asked(at: Acting, args: PgPitrArgs) -> str:
 
 
 def _side(
-    at: Acting, args: PgPitrArgs, cluster: Cluster, exchange: Exchange, choice: Choice
+    at: Acting, args: PgPitrArgs, cluster: Cluster, exchange: Exchange, choice: Choice | Chosen
 ) -> AbstractContextManager[Side]:
     if args.server.compose is not None:
-        return side.in_own_container(at, cluster, exchange.place, args.server, major_of(choice.manifest))
-    return side.native(at, cluster, exchange.place, args.server, major_of(choice.manifest))
+        return side.in_own_container(at, cluster, exchange.place, args.server, choice.major)
+    return side.native(at, cluster, exchange.place, args.server, choice.major)
+
+
+def _course(at: Reading, args: PgPitrArgs, target: Target) -> Choice | Chosen:
+    if (stanza := _stanza(at, args)) is not None:
+        return choose_there(at.host, stanza, args.backup, target)
+    return _choose(at, args, target)
+
+
+def _stanza(at: Reading, args: PgPitrArgs) -> Stanza | None:
+    """Of pgBackRest, if it is the engine; Refused for what goes only by our own."""
+    return _backrest(at, args) if args.engine == "pgbackrest" else None
+
+
+def _backrest(at: Reading, args: PgPitrArgs) -> Stanza:
+    if args.server.compose is not None or args.state == "explored":
+        raise Refused(
+            "engine: pgbackrest recovers servers of the host itself, into the live cluster's place",
+            hint="leave `engine` out for a compose service, or to explore",
+        )
+    repository, service = _source(at, args)
+    return stanza_of(repository, service, at.host.name, args.pgbackrest)
 
 
 def _choose(at: Reading, args: PgPitrArgs, target: Target) -> Choice:

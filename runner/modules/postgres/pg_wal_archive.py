@@ -12,6 +12,8 @@ from runner.frozen import frozen
 from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Diff, Outcome, Reading
 from runner.modules.postgres import wal_stream
+from runner.modules.postgres.pgbackrest import archiving as backrest
+from runner.modules.postgres.pgbackrest.configuration import Engine, Stanza, stanza
 from runner.modules.postgres.physical import archiving, spool
 from runner.modules.postgres.physical.checking import Wish, check
 from runner.modules.postgres.physical.cluster import Cluster, data_directory, in_compose, native
@@ -42,6 +44,8 @@ class PgWalArchiveArgs:
     unit: str | None = None
     check_timeout: Duration = "2m"
     level: Literal["quick", "full"] = "quick"
+    engine: Engine = "sentraplay"
+    pgbackrest: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def place(self) -> Spool:
@@ -80,7 +84,7 @@ class PgWalArchive:
         _refuse_stopped(args)
         server = Postgres(at.host, args.server)
         now = archiving.current(server)
-        plan = _plan(server, args, now)
+        plan = _plan(at, server, args, now)
         restart = bool(plan.settings.keys() & {"wal_level", "archive_mode", "max_wal_senders"}) or plan.pending
         return Change(
             plan.needed or (plan.pending and args.restart),
@@ -93,6 +97,8 @@ class PgWalArchive:
         server = Postgres(at.host, args.server, at.host, pause=at.sleep)
         if args.state == "check":
             service, repository = _checked(args)
+            if (stanza := _stanza(at, args)) is not None:
+                return Outcome(False, backrest.check(at, server, stanza, seconds(args.check_timeout)))
             slot = args.slot if args.mode == "stream" else None
             wish = Wish(service, args.spool, seconds(args.check_timeout), args.level == "full", slot)
             return Outcome(False, check(at, server, at.repositories.get(repository), wish))
@@ -100,7 +106,7 @@ class PgWalArchive:
             return wal_stream.apply(at, args)
         _refuse_stopped(args)
         now = archiving.current(server)
-        plan = _plan(server, args, now)
+        plan = _plan(at, server, args, now)
         if args.state == "present" and not plan.spool_ready:
             _make_spool(at, server, args)
         if plan.settings:
@@ -126,7 +132,7 @@ def _refuse_stopped(args: PgWalArchiveArgs) -> None:
         raise TaskFailed("state: stopped is for mode: stream", hint="state: absent switches archiving off")
 
 
-def _plan(server: Postgres, args: PgWalArchiveArgs, now: archiving.Settings) -> _Plan:
+def _plan(at: Reading, server: Postgres, args: PgWalArchiveArgs, now: archiving.Settings) -> _Plan:
     if args.state == "absent":
         return _Plan(archiving.unwanted(now), True, archiving.pending(now))
     if args.summarize_wal and "summarize_wal" not in now:
@@ -138,9 +144,23 @@ def _plan(server: Postgres, args: PgWalArchiveArgs, now: archiving.Settings) -> 
         )
     owner = spool.server_owner(server, data_directory(server))
     ready = spool.is_ready(server.host, args.place, owner, _identifier(server))
-    return _Plan(
-        archiving.wanted(now, args.place.inside, _timeout(args), args.summarize_wal), ready, archiving.pending(now)
-    )
+    command = archiving.archive_command(args.place.inside)
+    if (stanza := _stanza(at, args)) is not None:
+        ready = ready and backrest.is_ready(at.host, server, stanza, args.spool)
+        command = backrest.archive_command(args.spool, stanza)
+    return _Plan(archiving.wanted(now, command, _timeout(args), args.summarize_wal), ready, archiving.pending(now))
+
+
+def _stanza(at: Reading, args: PgWalArchiveArgs) -> Stanza | None:
+    """Of pgBackRest, if it is the engine."""
+    if args.engine != "pgbackrest":
+        return None
+    if args.service is None or args.repository is None or args.mode == "stream":
+        raise TaskFailed(
+            "engine: pgbackrest needs `service` and `repository`, and archives (mode: archive)",
+            why="its archive_command sends straight into its own repository",
+        )
+    return stanza(at.repositories.get(args.repository), args.service, at.host.name, args.pgbackrest)
 
 
 def _timeout(args: PgWalArchiveArgs) -> int:
@@ -158,6 +178,8 @@ def _make_spool(at: Acting, server: Postgres, args: PgWalArchiveArgs) -> None:
     owner = spool.server_owner(server, data_directory(server))
     spool.make_ready(at.host, args.place, owner, _identifier(server))
     spool.check_writable(server, args.place, at.host)
+    if (stanza := _stanza(at, args)) is not None:
+        backrest.make_ready(at.host, server, stanza, args.spool)
 
 
 def _restart(at: Acting, server: Postgres, args: PgWalArchiveArgs) -> bool:

@@ -66,15 +66,15 @@ def current(server: Postgres) -> Settings:
     }
 
 
-def wanted(now: Settings, spool: str, timeout: int, summaries: bool) -> Mapping[str, str]:
-    """What has to be different; `timeout` is archive_timeout in seconds. Empty if nothing has.
+def wanted(now: Settings, command: str, timeout: int, summaries: bool) -> Mapping[str, str]:
+    """What has to be different, for archive_command and archive_timeout (seconds) too; empty if nothing has.
 
     With `summaries` (PostgreSQL 17 and newer) incremental base backups become possible.
     """
     wish = {
         "wal_level": now["wal_level"].value if now["wal_level"].value != "minimal" else "replica",
         "archive_mode": now["archive_mode"].value if now["archive_mode"].value != "off" else "on",
-        "archive_command": archive_command(spool),
+        "archive_command": command,
         "archive_timeout": str(timeout),
         # Base backups are sent by it.
         "max_wal_senders": now["max_wal_senders"].value if int(now["max_wal_senders"].value) > 1 else "10",

@@ -74,7 +74,7 @@ def check(at: Acting, server: Postgres, repository: Repository, wish: Wish) -> M
     files = archive.files()
     policy = at.repositories.retention(repository.name)
     excused = () if policy and not policy.get("pitr_window") else _bases(archive)
-    holes = _check_whole(files, segment, archive, excused)
+    holes = check_whole(files, segment, archive.describe(), excused)
     seconds = round(monotonic() - begun, 3)
     everything = [one for ones in files.values() for one in ones] if wish.full else []
     prove_all(archive, everything, at.host)
@@ -167,9 +167,7 @@ def _bases(archive: WalArchive) -> tuple[Start, ...]:
     return tuple(found)
 
 
-def _check_whole(
-    files: Mapping[str, tuple[Archived, ...]], segment: Segment, archive: WalArchive, bases: Sequence[Start]
-) -> int:
+def check_whole(files: Mapping[str, tuple[Archived, ...]], segment: Segment, where: str, bases: Sequence[Start]) -> int:
     """On the timeline of `segment`, from its oldest segment in the repository; how often retention has cut it.
 
     Retention with a `pitr_window` leaves of older base backups what makes them whole: there the log goes on from the
@@ -186,11 +184,11 @@ def _check_whole(
             if before not in end or onward not in begin:
                 raise VerificationFailed(
                     f"WAL segment {at.name} is missing",
-                    where=archive.describe(),
+                    where=where,
                     why="no recovery gets past it: only base backups made after it can reach the present",
                     hint="make a base backup now (pg_basebackup), then find out what removed the segment",
                 )
             at, holes = Segment.of_name(onward, segment.size), holes + 1
-        only(files[at.name], archive.describe())
+        only(files[at.name], where)
         before, at = at.name, at.next()
     return holes

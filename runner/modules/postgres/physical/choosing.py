@@ -13,7 +13,7 @@ from runner.backup.wal import fetching
 from runner.backup.wal.archive import Archived, WalArchive
 from runner.backup.wal.base import KIND, Base, base_of
 from runner.backup.wal.own import own_wal
-from runner.backup.wal.reach import Reach, reach
+from runner.backup.wal.reach import Reach, Start, reach
 from runner.errors import ObjectNotFound, SentraPlayError, TaskFailed, VerificationFailed
 from runner.frozen import frozen
 from runner.hosts.contract import Reader
@@ -38,6 +38,22 @@ class Choice:
     archive: WalArchive
     reach: Reach
     target: Target
+
+    @property
+    def id(self) -> str:
+        return self.manifest.id
+
+    @property
+    def start(self) -> Start:
+        return self.base.start
+
+    @property
+    def where(self) -> str:
+        return self.archive.describe()
+
+    @property
+    def major(self) -> int:
+        return major_of(self.manifest)
 
 
 def choose(repository: Repository, service: str, backup: str, target: Target, reader: Reader) -> Choice:
@@ -68,8 +84,7 @@ def choose(repository: Repository, service: str, backup: str, target: Target, re
             why="recovery to a point in time starts from one; a dump cannot be the start",
             hint="make one with pg_basebackup",
         )
-    # Backups made after the target say nothing about what is wrong with those made before it.
-    raise next((one for one in reasons if not isinstance(one, _TooLate)), reasons[-1])
+    raise newest_reason(reasons)
 
 
 def major_of(manifest: Manifest) -> int:
@@ -90,10 +105,16 @@ class _TooLate(VerificationFailed):
     """The backup ends after the target."""
 
 
+def newest_reason(reasons: Sequence[SentraPlayError]) -> SentraPlayError:
+    """Why none will do, of reasons with the newest backup's first."""
+    # Backups made after the target say nothing about what is wrong with those made before it.
+    return next((one for one in reasons if not isinstance(one, _TooLate)), reasons[-1])
+
+
 def _reaching(repository: Repository, manifest: Manifest, target: Target, text: Callable[[Archived], str]) -> Choice:
     base = base_of(manifest)
     archive = WalArchive(repository, manifest.service, base.system_identifier)
-    _check_order(manifest, base, target)
+    check_order(manifest.id, manifest.restored_point, base.start, target)
     if base.point and manifest.chain is not None:
         own_wal(repository, manifest)
         whole = read(repository, manifest.service, manifest.chain.base)
@@ -107,7 +128,7 @@ def _reaching(repository: Repository, manifest: Manifest, target: Target, text: 
             why=f"it ends at {found.end}, the backup at {base.start.stop}; {_NO_GAP}",
             hint="take another base backup, or ship what still waits on the server (pg_wal_ship)",
         )
-    _check_end(found, target, where)
+    check_end(found, target, where)
     return Choice(manifest, base, archive, found, target)
 
 
@@ -119,19 +140,20 @@ def _end_of(increment: Base, target: Target) -> Target:
     return Target("name", increment.point, True, timeline)
 
 
-def _check_order(manifest: Manifest, base: Base, target: Target) -> None:
-    """A target before the backup's end would be passed over silently."""
-    late_time = target.moment is not None and target.moment < manifest.restored_point
-    late_lsn = target.lsn is not None and target.lsn < base.start.stop
+def check_order(backup: str, ended: datetime, start: Start, target: Target) -> None:
+    """VerificationFailed for a target before the backup's end: it would be passed over silently."""
+    late_time = target.moment is not None and target.moment < ended
+    late_lsn = target.lsn is not None and target.lsn < start.stop
     if late_time or late_lsn:
         raise _TooLate(
-            f"backup {manifest.id} ends after the target, {target.describe()}",
-            why=f"it is consistent only from {manifest.restored_point.isoformat()}, {base.start.stop}",
+            f"backup {backup} ends after the target, {target.describe()}",
+            why=f"it is consistent only from {ended.isoformat()}, {start.stop}",
             hint="the target must lie after the end of a base backup: choose a later one, or keep backups longer",
         )
 
 
-def _check_end(found: Reach, target: Target, where: str) -> None:
+def check_end(found: Reach, target: Target, where: str) -> None:
+    """VerificationFailed if the WAL ends before the target."""
     if target.kind == "latest" and found.missing:
         raise VerificationFailed(
             f"WAL segment {found.missing} is missing, and later ones are there",

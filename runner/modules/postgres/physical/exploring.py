@@ -16,7 +16,7 @@ from runner.modules.contract import Acting
 from runner.modules.postgres.physical import fitness, replay, side
 from runner.modules.postgres.physical.choosing import Choice
 from runner.modules.postgres.physical.explored import Explored, Explorer
-from runner.modules.postgres.physical.feeding import Feeding
+from runner.modules.postgres.physical.feeding import prepared
 from runner.modules.postgres.physical.side import Side
 from runner.modules.postgres.physical.target import Target
 from runner.modules.postgres.physical.unpacking import unpack
@@ -66,7 +66,7 @@ def _begun(at: Acting, explorer: Explorer, how: Exploring) -> Explored:
     explorer.remove()
     explorer.make()
     aside = explorer.aside(how.major)
-    fitness.check(aside, how.choice.manifest, how.other_libc)
+    fitness.check(aside, fitness.origin_of(how.choice.manifest), how.other_libc)
     unpack(at, how.repository, how.choice.manifest, how.choice.base, aside)
     aside.mark(replay.signal_file(how.target))
     return _to_target(at, explorer, aside, how)
@@ -80,9 +80,8 @@ def _moved(at: Acting, explorer: Explorer, aside: Side, how: Exploring) -> Explo
 
 def _to_target(at: Acting, explorer: Explorer, aside: Side, how: Exploring) -> Explored:
     choice = how.choice
-    feeding = Feeding(choice.archive, choice.reach, aside.files, aside.feed, aside.chown)
     aside.files.run(Script(_NO_FEED.text, (aside.feed,)))
-    feeding.prepare()
+    feeding = prepared(choice, aside)
     with feeding.going_on():
         side.launch(aside, {**how.settings, **replay.settings(how.target, choice, feeding)})
         reached = replay.until_target(at, aside, how.target, choice, feeding)

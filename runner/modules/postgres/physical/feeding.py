@@ -23,6 +23,8 @@ from runner.backup.wal.names import is_history
 from runner.backup.wal.reach import Reach
 from runner.errors import Refused, SentraPlayError
 from runner.hosts.contract import Host, Script
+from runner.modules.postgres.physical.choosing import Choice
+from runner.modules.postgres.physical.side import Side
 
 # Files fetched at the same time, and how many may lie ready before the server has taken them.
 _LANES: Final = 4
@@ -184,3 +186,10 @@ def _offered(archive: WalArchive, reach: Reach) -> Mapping[str, Archived]:
     """Everything on the way, and the history of every timeline: a new one must not take a number that is used."""
     histories = {name: only(found, archive.describe()) for name, found in archive.files().items() if is_history(name)}
     return {**histories, **{one.name: one for one in reach.segments}}
+
+
+def prepared(choice: Choice, side: Side) -> Feeding:
+    """For the side cluster, ready before its server starts."""
+    feeding = Feeding(choice.archive, choice.reach, side.files, side.feed, side.chown)
+    feeding.prepare()
+    return feeding

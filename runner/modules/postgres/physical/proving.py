@@ -15,6 +15,7 @@ from runner.modules.contract import Acting
 from runner.modules.postgres.physical import fitness, side
 from runner.modules.postgres.physical.choosing import choose, major_of
 from runner.modules.postgres.physical.cluster import IN_IMAGE, as_owner, in_compose, native
+from runner.modules.postgres.physical.feeding import prepared
 from runner.modules.postgres.physical.recovering import recover
 from runner.modules.postgres.physical.side import Side
 from runner.modules.postgres.physical.target import target_of
@@ -52,14 +53,14 @@ def recovered(
     """
     target = target_of({}, "immediate", True, None)
     choice = choose(repository, manifest.service, manifest.id, target, at.host)
-    with _aside(at, server, run_as, major_of(manifest)) as beside:
-        fitness.check(beside, choice.manifest, other_libc=True)
+    with disposable(at, server, run_as, major_of(manifest)) as beside:
+        fitness.check(beside, fitness.origin_of(choice.manifest), other_libc=True)
         unpack(at, repository, choice.manifest, choice.base, beside)
-        return dict(recover(at, beside, choice, {}, database, asked).to_plain())
+        return dict(recover(at, beside, choice, prepared(choice, beside), {}, database, asked).to_plain())
 
 
 @contextmanager
-def _aside(at: Acting, server: Server, run_as: str, major: int) -> Iterator[Side]:
+def disposable(at: Acting, server: Server, run_as: str, major: int) -> Iterator[Side]:
     """An empty place with programs of that version; a container of the service's image where it is one's."""
     if server.compose is None:
         cluster = native(at, server, "/nonexistent", None, run_as)

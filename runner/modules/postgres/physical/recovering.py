@@ -9,9 +9,7 @@ from runner.frozen import frozen
 from runner.modules.contract import Acting
 from runner.modules.postgres import assertions
 from runner.modules.postgres.physical import replay, side
-from runner.modules.postgres.physical.choosing import Choice
-from runner.modules.postgres.physical.feeding import Feeding
-from runner.modules.postgres.physical.replay import Promoted, Reached
+from runner.modules.postgres.physical.replay import Course, Feed, Promoted, Reached
 from runner.modules.postgres.physical.side import Side
 
 
@@ -38,16 +36,15 @@ class Recovered:
 def recover(
     at: Acting,
     aside: Side,
-    choice: Choice,
+    choice: Course,
+    feeding: Feed,
     settings: Mapping[str, str],
     database: str,
     asked: Sequence[Mapping[str, object]],
 ) -> Recovered:
     """The log replayed to the target, the cluster made a primary, the assertions `asked` held in `database`, the
-    server cleanly stopped. `settings` are the recovering server's."""
+    server cleanly stopped. `feeding` is ready; `settings` are the recovering server's."""
     target = choice.target
-    feeding = Feeding(choice.archive, choice.reach, aside.files, aside.feed, aside.chown)
-    feeding.prepare()
     aside.mark(replay.signal_file(target))
     with feeding.going_on(), side.running(aside, {**settings, **replay.settings(target, choice, feeding)}):
         reached = replay.until_target(at, aside, target, choice, feeding)

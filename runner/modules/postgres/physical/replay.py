@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from time import monotonic
-from typing import Final
+from typing import Final, Protocol
 
 from runner.backup.wal.names import Lsn, history_name
+from runner.backup.wal.reach import Reach, Start
 from runner.errors import TaskFailed, VerificationFailed
 from runner.frozen import frozen
 from runner.modules.contract import Acting
 from runner.modules.postgres.database import AUTOCOMMIT, CannotConnect, Database
-from runner.modules.postgres.physical.choosing import Choice
-from runner.modules.postgres.physical.feeding import Feeding
 from runner.modules.postgres.physical.side import Side, fatal, is_up, log
 from runner.modules.postgres.physical.target import Target
 
@@ -34,6 +34,47 @@ FROM pg_control_checkpoint()
 """
 
 
+class Course(Protocol):
+    """From a backup to a target, proved to be reachable; `where` is the repository, for people."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def start(self) -> Start: ...
+
+    @property
+    def reach(self) -> Reach: ...
+
+    @property
+    def target(self) -> Target: ...
+
+    @property
+    def where(self) -> str: ...
+
+
+class Feed(Protocol):
+    """Who brings WAL to a recovering server. `taken` are the files it took, `asked` what it looked for in vain.
+
+    `error` is why nothing more will come, if so.
+    """
+
+    error: BaseException | None
+
+    @property
+    def restore_command(self) -> str: ...
+
+    @property
+    def taken(self) -> Sequence[str]: ...
+
+    @property
+    def asked(self) -> Collection[str]: ...
+
+    def going_on(self) -> AbstractContextManager[None]:
+        """Files come while the context is open."""
+        ...
+
+
 @frozen
 class Reached:
     """Where recovery stopped: the last position replayed, and when the last transaction in it was committed (as
@@ -51,7 +92,7 @@ class Promoted:
     system_identifier: str
 
 
-def settings(target: Target, choice: Choice, feeding: Feeding) -> Mapping[str, str]:
+def settings(target: Target, choice: Course, feeding: Feed) -> Mapping[str, str]:
     """What a server needs to recover to the target and stop there."""
     return {
         **target.settings(),
@@ -65,7 +106,7 @@ def signal_file(target: Target) -> str:
     return "standby.signal" if target.kind == "latest" else "recovery.signal"
 
 
-def until_target(at: Acting, side: Side, target: Target, choice: Choice, feeding: Feeding) -> Reached:
+def until_target(at: Acting, side: Side, target: Target, choice: Course, feeding: Feed) -> Reached:
     """Wait until the target is reached; VerificationFailed if the log ends before it or cannot be replayed."""
     ended = _at_end(feeding, choice) if target.kind == "latest" else None
     begun, since = False, monotonic()
@@ -108,9 +149,9 @@ def announce(side: Side, promoted: Promoted) -> None:
     side.mark(f"pg_wal/archive_status/{history_name(promoted.timeline)}.ready")
 
 
-def _at_end(feeding: Feeding, choice: Choice) -> Callable[[Mapping[str, object]], bool]:
+def _at_end(feeding: Feed, choice: Course) -> Callable[[Mapping[str, object]], bool]:
     """Says whether a standby has replayed everything: it asks for what comes after the end, and gets no further."""
-    base = choice.base.start
+    base = choice.start
     seen: list[object] = [None, monotonic()]
 
     def ended(state: Mapping[str, object]) -> bool:
@@ -122,18 +163,18 @@ def _at_end(feeding: Feeding, choice: Choice) -> Callable[[Mapping[str, object]]
     return ended
 
 
-def _progress(choice: Choice, state: Mapping[str, object]) -> tuple[int, int]:
-    start = choice.base.start.start.position
+def _progress(choice: Course, state: Mapping[str, object]) -> tuple[int, int]:
+    start = choice.start.start.position
     done = Lsn.of(str(state["lsn"])).position - start if state["lsn"] else 0
     return max(done, 0), max(choice.reach.end.position - start, 1)
 
 
-def _stopped(side: Side, target: Target, choice: Choice) -> TaskFailed:
+def _stopped(side: Side, target: Target, choice: Course) -> TaskFailed:
     said = fatal(log(side))
     if "recovery ended before configured recovery target was reached" in said:
         return VerificationFailed(
             f"the target, {target.describe()}, is not in the WAL",
-            where=choice.archive.describe(),
+            where=choice.where,
             why=f"recovery came to the end of the log ({choice.reach.end}, timeline {choice.reach.timeline}) before it",
             hint="check the target; the live cluster was not touched",
         )

@@ -29,14 +29,19 @@ for name in "$@"; do cp -- "$from/pg_wal/$name" "$to/$name" || exit; done
 def salvage(at: Acting, cluster: Cluster, repository: Repository, service: str, spool: str | None) -> tuple[str, ...]:
     """Ship what waits in the spool, and from a stopped server what it had marked as ready; gives the names."""
     saved = _shipped(at.host, spool, repository, service) if spool else ()
-    if at.host.stat(cluster.directory) is None or cluster.running():
-        return saved
-    ready = at.host.query(Script(_READY.text, (cluster.directory,))).stdout.split()
-    if not ready:
+    names = ready(at.host, cluster)
+    if not names:
         return saved
     with at.host.private_directory() as directory:
-        at.host.run(Script(_COPY.text, (cluster.directory, directory, *ready)))
+        at.host.run(Script(_COPY.text, (cluster.directory, directory, *names)))
         return (*saved, *_shipped(at.host, directory, repository, service))
+
+
+def ready(host: Host, cluster: Cluster) -> tuple[str, ...]:
+    """The files a stopped server had finished and not archived; none while it runs."""
+    if host.stat(cluster.directory) is None or cluster.running():
+        return ()
+    return tuple(host.query(Script(_READY.text, (cluster.directory,))).stdout.split())
 
 
 def _shipped(host: Host, directory: str, repository: Repository, service: str) -> tuple[str, ...]:

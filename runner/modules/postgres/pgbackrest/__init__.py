@@ -1,0 +1,1 @@
+"""pgBackRest as the engine of physical backups: the same steps, done by it where it is installed."""
