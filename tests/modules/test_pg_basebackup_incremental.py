@@ -168,5 +168,7 @@ def test_a_server_that_keeps_no_summaries_is_backed_up_whole_with_a_warning(wal:
 
 
 def test_summaries_are_refused_where_there_are_none(make: Make) -> None:
+    old = make(15)
     with pytest.raises(TaskFailed, match="cannot summarize its WAL"):
-        make(15).archive(summarize_wal=True)
+        old.archive(summarize_wal=True)
+    assert not old.bench.apply("pg_wal_archive", spool=str(old.spool), summarize_wal="auto").changed

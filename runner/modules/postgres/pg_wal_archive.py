@@ -39,7 +39,7 @@ class PgWalArchiveArgs:
     max_slot_wal_keep_size: str | int = "10G"
     spool_in_server: str | None = None
     archive_timeout: Duration = 60
-    summarize_wal: bool = False
+    summarize_wal: bool | Literal["auto"] = False
     restart: bool = False
     unit: str | None = None
     check_timeout: Duration = "2m"
@@ -135,12 +135,13 @@ def _refuse_stopped(args: PgWalArchiveArgs) -> None:
 def _plan(at: Reading, server: Postgres, args: PgWalArchiveArgs, now: archiving.Settings) -> _Plan:
     if args.state == "absent":
         return _Plan(archiving.unwanted(now), True, archiving.pending(now))
-    if args.summarize_wal and "summarize_wal" not in now:
+    summaries = "summarize_wal" in now if args.summarize_wal == "auto" else args.summarize_wal
+    if summaries and "summarize_wal" not in now:
         raise TaskFailed(
             f"PostgreSQL {server.version} cannot summarize its WAL",
             where=server.where,
             why=f"incremental base backups came with PostgreSQL {FIRST_MAJOR}",
-            hint="leave summarize_wal out; between base backups the WAL itself holds every change",
+            hint="leave summarize_wal out, or say `auto`; between base backups the WAL itself holds every change",
         )
     owner = spool.server_owner(server, data_directory(server))
     ready = spool.is_ready(server.host, args.place, owner, _identifier(server))
@@ -148,7 +149,7 @@ def _plan(at: Reading, server: Postgres, args: PgWalArchiveArgs, now: archiving.
     if (stanza := _stanza(at, args)) is not None:
         ready = ready and backrest.is_ready(at.host, server, stanza, args.spool)
         command = backrest.archive_command(args.spool, stanza)
-    return _Plan(archiving.wanted(now, command, _timeout(args), args.summarize_wal), ready, archiving.pending(now))
+    return _Plan(archiving.wanted(now, command, _timeout(args), summaries), ready, archiving.pending(now))
 
 
 def _stanza(at: Reading, args: PgWalArchiveArgs) -> Stanza | None:
