@@ -39,7 +39,7 @@ class PgWalArchiveArgs:
     max_slot_wal_keep_size: str | int = "10G"
     spool_in_server: str | None = None
     archive_timeout: Duration = 60
-    summarize_wal: bool | Literal["auto"] = False
+    summarize_wal: Literal[True, False, "auto"] = False
     restart: bool = False
     unit: str | None = None
     check_timeout: Duration = "2m"
@@ -135,7 +135,7 @@ def _refuse_stopped(args: PgWalArchiveArgs) -> None:
 def _plan(at: Reading, server: Postgres, args: PgWalArchiveArgs, now: archiving.Settings) -> _Plan:
     if args.state == "absent":
         return _Plan(archiving.unwanted(now), True, archiving.pending(now))
-    summaries = "summarize_wal" in now if args.summarize_wal == "auto" else args.summarize_wal
+    summaries = "summarize_wal" in now if args.summarize_wal == "auto" else bool(args.summarize_wal)
     if summaries and "summarize_wal" not in now:
         raise TaskFailed(
             f"PostgreSQL {server.version} cannot summarize its WAL",
