@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 import threading
 import time
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 from pyrage import x25519
 
+from runner.errors import VerificationFailed
 from runner.repositories.contract import EncryptionKeys
 from runner.repositories.s3 import S3Repository
 from runner.secret import Secret
@@ -141,3 +143,24 @@ def test_a_password_with_quotes_and_blanks_is_enough_for_everything(wal: WalBenc
     wal.ship()
     wal.pitr(server=server, assertions=[{"query": "SELECT count(*) FROM log", "equals": 1}])
     assert wal.sql("SELECT what FROM log") == [("here",)]
+
+
+def test_every_wal_file_of_an_encrypted_bucket_can_be_read_again_and_a_damaged_one_is_named(wal: WalBench) -> None:
+    wal.sql("CREATE TABLE t (n int)")
+    wal.base()
+    wal.switch()
+    bad = wal.switch()
+    wal.ship()
+    where = {"state": "check", "level": "full", **wal.where()}
+    found = wal.archive(**where).data
+    assert found["read"] >= 3
+    bucket = wal.bench.at.shelf.by_name["main"]
+    (key,) = (one.key for one in bucket.list("app/wal/") if f"/{bad}-" in one.key)
+    with bucket.get(key) as source:
+        data = bytearray(source.read())
+    data[-1] ^= 1
+    bucket.put(key, io.BytesIO(bytes(data)))
+    with pytest.raises(VerificationFailed, match=bad):
+        wal.archive(**where)
+    with pytest.raises(VerificationFailed, match=f"WAL file {bad} is damaged"):
+        wal.pitr(server=wal.server.server())

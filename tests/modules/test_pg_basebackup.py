@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import tarfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -177,3 +178,10 @@ def moving_on(wal: WalBench) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+def test_the_server_sends_no_faster_than_it_may(wal: WalBench) -> None:
+    size = int(wal.sql("SELECT sum(pg_database_size(oid))::bigint FROM pg_database")[0][0])
+    begun = time.monotonic()
+    wal.base(max_rate="8M")
+    assert time.monotonic() - begun > 0.8 * size / (8 * 1024 * 1024)

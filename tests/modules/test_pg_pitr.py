@@ -12,7 +12,8 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from runner.errors import TaskFailed, VerificationFailed
+from runner.errors import Refused, TaskFailed, VerificationFailed
+from runner.modules.postgres.physical import fitness
 from runner.repositories.directory import DirectoryRepository
 from tests.modules.wal_bed import WalBench, moment
 from tests.support.postgres import service_user
@@ -287,3 +288,16 @@ def test_tablespaces_come_back_beside_their_old_places(make: Make, workplace: Wo
     assert rows(wal) == ["1 before the backup", "2 after it"]
     (location,) = wal.sql("SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE spcname = 'far'")[0]
     assert str(location).startswith(f"{place}.")
+
+
+def test_files_of_another_c_library_are_refused_unless_that_is_said(
+    one: WalBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one.switch()
+    one.ship()
+    real = fitness.describe
+    monkeypatch.setattr(fitness, "describe", lambda host: (real(host)[0], "musl 1.2"))
+    with pytest.raises(Refused, match="another C library"):
+        one.pitr()
+    assert rows(one) == ["1 before the backup"]
+    assert one.pitr(other_libc=True)["timeline"] == 2

@@ -15,6 +15,7 @@ from runner.backup.curl import OPTIONS, configuration
 from runner.backup.transfer import why_relay
 from runner.backup.wal.archive import Archived, WalArchive
 from runner.backup.wal.fetching import damaged, plain
+from runner.errors import VerificationFailed
 from runner.hosts.contract import CommandFailed, Host, Script
 from runner.hosts.hashing import SHA256
 from runner.repositories.contract import OnHost, Presigning
@@ -87,6 +88,8 @@ class Bringer:
                 raise
             another = failed.result.exit_code == _ANOTHER
             raise damaged(self._archive, one, "its sha256 is another" if another else said) from failed
+        except VerificationFailed as failed:  # of the encryption, which does not know whose bytes they are
+            raise damaged(self._archive, one, failed.message) from failed
 
     def _shortest(self, key: str) -> Literal["file", "store", "relay"]:
         if self._way is None:

@@ -26,6 +26,8 @@ def prove(archive: WalArchive, one: Archived, host: Host) -> None:
         said = _through(archive, one, host, (*undo(host, one.compression), sha256_of_input()))
     except CommandFailed as failed:
         raise damaged(archive, one, failed.result.stderr.strip()) from failed
+    except VerificationFailed as failed:  # of the encryption, which does not know whose bytes they are
+        raise damaged(archive, one, failed.message) from failed
     if said[:64] != one.sha256:
         raise damaged(archive, one, "its sha256 is another")
 
