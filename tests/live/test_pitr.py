@@ -164,3 +164,16 @@ def test_every_wal_file_of_an_encrypted_bucket_can_be_read_again_and_a_damaged_o
         wal.archive(**where)
     with pytest.raises(VerificationFailed, match=f"WAL file {bad} is damaged"):
         wal.pitr(server=wal.server.server())
+
+
+def test_an_increment_in_an_encrypted_bucket_is_recovered_to_its_own_end(wal: WalBench) -> None:
+    wal.sql("CREATE TABLE t (n int)")
+    whole = wal.base()
+    wal.sql("INSERT INTO t VALUES (1)")
+    part = wal.base(incremental=True)
+    wal.sql("INSERT INTO t VALUES (2)")
+    wal.switch()
+    wal.ship()
+    assert part["parents"] == [whole["backup_id"]]
+    wal.pitr(server=wal.server.server(), backup=part["backup_id"], target="immediate")
+    assert wal.sql("SELECT n FROM t") == [(1,)]

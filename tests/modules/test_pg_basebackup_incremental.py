@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyrage import x25519
 
 from runner.errors import TaskFailed, VerificationFailed
+from runner.repositories.contract import EncryptionKeys
+from runner.repositories.directory import DirectoryRepository
+from runner.secret import Secret
 from tests.modules.wal_bed import WalBench, moment
 
 Make = Callable[..., WalBench]
@@ -172,3 +176,25 @@ def test_summaries_are_refused_where_there_are_none(make: Make) -> None:
     with pytest.raises(TaskFailed, match="cannot summarize its WAL"):
         old.archive(summarize_wal=True)
     assert not old.bench.apply("pg_wal_archive", spool=str(old.spool), summarize_wal="auto").changed
+
+
+def test_encrypted_a_chain_is_recovered_with_an_identity_and_refused_without(wal: WalBench) -> None:
+    identity = x25519.Identity.generate()
+    recipients = (str(identity.to_public()),)
+
+    def repository(*at_hand: Secret) -> DirectoryRepository:
+        keys = EncryptionKeys(recipients, lambda: at_hand)
+        return DirectoryRepository("main", wal.bench.at.host, str(wal.bench.root), encryption=keys)
+
+    wal.bench.at.shelf.by_name["main"] = repository(Secret(str(identity)))
+    made, expected = chained(wal), rows(wal)
+    assert len(made[-1]["parents"]) == 2
+    wal.sql("DROP TABLE log")
+    wal.bench.again()
+    wal.bench.at.shelf.by_name["main"] = repository()
+    with pytest.raises(TaskFailed, match="no identity is at hand"):
+        wal.pitr(backup=made[-1]["backup_id"], target="immediate")
+    wal.bench.again()
+    wal.bench.at.shelf.by_name["main"] = repository(Secret(str(identity)))
+    wal.pitr(backup=made[-1]["backup_id"], target="immediate")
+    assert rows(wal) == expected
