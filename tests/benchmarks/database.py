@@ -20,15 +20,16 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.measure import Contestant, Cost, rounds, table
+from tests.benchmarks.scanner import AS_IN_PRODUCTION, fill
+from tests.support.capabilities import by_radosgw
 from tests.support.objectstore import ObjectStore, start_object_store
 from tests.support.postgres import PostgresServer, start_postgres
+from tests.support.radosgw import start_radosgw
 from tests.support.sshd import SshServer, start_sshd
 from tests.support.workplace import Workplace
 
 PROGRAM = str(Path(sysconfig.get_path("scripts")) / "sentraplay")
 DATABASE = "shop"
-# With 40 findings each, in the tables and indexes of tests/support/scanner_data.py: about 1 GB on disk.
-SCANS = 120_000
 RELAY = Path(__file__).with_name("relay.py")
 
 
@@ -37,13 +38,15 @@ class Bench:
 
     def __init__(self, workplace: Workplace) -> None:
         self.folder = workplace.directory("bench", mode=0o777)
-        self.postgres: PostgresServer = start_postgres(workplace, {"shared_buffers": "512MB", "max_wal_size": "8GB"})
-        self.store: ObjectStore = start_object_store(workplace)
+        self.postgres: PostgresServer = start_postgres(workplace, AS_IN_PRODUCTION)
+        self.store: ObjectStore = start_radosgw(workplace) if by_radosgw() else start_object_store(workplace)
         self.sshd: SshServer = start_sshd(workplace)
         self.bucket = self.store.create_bucket()
 
     def fill(self) -> None:
-        self.postgres.create_database(DATABASE, scans=SCANS)
+        self.postgres.create_database(DATABASE)
+        with self.postgres.connect(DATABASE) as connection:
+            fill(connection)
         size = self.postgres.query(DATABASE, f"SELECT pg_size_pretty(pg_database_size('{DATABASE}'))")[0][0]
         print(f"database of {size}", flush=True)
 

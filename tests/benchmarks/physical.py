@@ -18,6 +18,7 @@ from pathlib import Path
 
 from runner.modules.postgres.physical.archiving import archive_command
 from tests.benchmarks.measure import Contestant, Cost, rounds, table
+from tests.benchmarks.scanner import AS_IN_PRODUCTION, fill
 from tests.support.postgres import start_postgres
 from tests.support.sshd import start_sshd
 from tests.support.workplace import Workplace
@@ -25,7 +26,6 @@ from tests.support.workplace import Workplace
 PROGRAM = str(Path(sysconfig.get_path("scripts")) / "sentraplay")
 SEGMENTS = 40
 SEGMENT = 16 * 1024 * 1024
-SCANS = 120_000
 
 
 def archiving(workplace: Workplace, count: int) -> dict[str, list[Cost]]:
@@ -59,8 +59,10 @@ def _each(name: str, command: str, folder: Path, env: dict[str, str]) -> Contest
 
 def bases(workplace: Workplace, count: int) -> dict[str, list[Cost]]:
     """The same cluster by pg_basebackup alone, and by a play that keeps it in a directory of its host."""
-    server = start_postgres(workplace, {"shared_buffers": "512MB", "archive_mode": "on"})
-    server.create_database("shop", scans=SCANS)
+    server = start_postgres(workplace, {**AS_IN_PRODUCTION, "archive_mode": "on"})
+    server.create_database("shop")
+    with server.connect("shop") as connection:
+        fill(connection)
     sshd, folder = start_sshd(workplace), workplace.directory("bases", mode=0o777)
     who = server.superuser
     env = {

@@ -5,7 +5,8 @@
 Bounds: a base backup takes at most 0.5 times pgBackRest's (2 processes, zstd 3) and 1.1 times its bytes;
 `archive_command` at most 0.6 times pgBackRest's; recovery over at least 60 segments at most 1.1 times the same by
 `zstd -d | tar` with all WAL already on the disk, and 0.9 times pgBackRest's with archive-async. In recovery everybody
-stops at the same restore point with the server paused there, then ends it and removes the files.
+stops at the same restore point with the server paused there, then ends it and removes the files. Everybody works as the
+server's own user.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ from typing import Any
 
 from runner.modules.postgres.physical.archiving import archive_command
 from tests.benchmarks.measure import Contestant, Cost, rounds, table
+from tests.benchmarks.scanner import AS_IN_PRODUCTION, fill
 from tests.support.postgres import PostgresServer, service_user, start_postgres
 from tests.support.workplace import Workplace, free_port, wait_until
 
 PROGRAM = str(Path(sysconfig.get_path("scripts")) / "sentraplay")
-SCANS = 60_000
+SCANS = 3_000
 SEGMENTS = 62
 TARGET = "the_target"
 # As the server's user, with the settings SentraPlay's own server has. `$1` is the data directory, `$2` what brings WAL
@@ -74,7 +76,7 @@ class Bench:
     def __init__(self, workplace: Workplace) -> None:
         self.folder = workplace.directory("bench", mode=0o777)
         self.server: PostgresServer = start_postgres(
-            workplace, {"shared_buffers": "256MB", "archive_mode": "on", "max_wal_size": "4GB"}
+            workplace, {**AS_IN_PRODUCTION, "archive_mode": "on", "max_wal_size": "4GB"}
         )
         self.local = workplace.directory("wal", owner=service_user())
         self.place = workplace.directory("by-hand", owner=service_user())
@@ -91,7 +93,9 @@ class Bench:
         common = {"server": described, "spool": spool}
         self.play("archive", {"pg_wal_archive": common})
         self._archive_for_all()
-        self.server.create_database("shop", scans=SCANS)
+        self.server.create_database("shop")
+        with self.server.connect("shop") as connection:
+            fill(connection, SCANS)
         backup = {"service": "shop", "repository": "there"}
         self.base = {"pg_basebackup": {**common, **backup}}
         self.play("base", self.base)
@@ -106,7 +110,7 @@ class Bench:
         print(f"{segments} segments", flush=True)
         self.play("ship", {"pg_wal_ship": {**backup, "spool": spool}})
         self.server.stop()
-        self.play_file(
+        self.explore = self.play_file(
             "explore",
             {"pg_pitr": {**self.place_of(described), "state": "explored", "target_name": TARGET}},
             {"pg_pitr": {**self.place_of(described), "state": "absent"}},
@@ -202,15 +206,24 @@ class Bench:
             "all": {"vars": {"repositories": {"there": where}}, "hosts": {"db": {"ansible_connection": "local"}}}
         }
         (self.folder / "inventory.yml").write_text(json.dumps(inventory))
+        self._give(self.folder / "inventory.yml")
 
     def play_file(self, name: str, *tasks: Mapping[str, Any]) -> tuple[str, ...]:
         play = {"hosts": "all", "gather_facts": False, "tasks": list(tasks)}
-        (self.folder / f"{name}.yml").touch(mode=0o600)
-        (self.folder / f"{name}.yml").write_text(json.dumps([play]))
-        return (PROGRAM, "run", str(self.folder / f"{name}.yml"), "-i", str(self.folder / "inventory.yml"))
+        path = self.folder / f"{name}.yml"
+        path.write_text(json.dumps([play]))
+        self._give(path)
+        return self.as_owner(PROGRAM, "run", str(path), "-i", str(self.folder / "inventory.yml"))
+
+    def _give(self, path: Path) -> None:
+        """There is a password in it: for the server's user alone."""
+        path.chmod(0o600)
+        if user := service_user():
+            shutil.chown(path, user, user)
 
     def play(self, name: str, *tasks: Mapping[str, Any]) -> None:
-        subprocess.run(self.play_file(name, *tasks), check=True, env=self.env, stdout=subprocess.DEVNULL)
+        argv = self.play_file(name, *tasks)
+        subprocess.run(argv, check=True, env=self.env, stdout=subprocess.DEVNULL, cwd="/")
 
     def by_hand(self, name: str, script: str) -> Contestant:
         data = self.place / name.replace(" ", "-")
@@ -221,11 +234,10 @@ class Bench:
     def contestants(self) -> list[Contestant]:
         replay = f"replay() {{ {REPLAY} }}\n"
         local = f"""cp "{self.local}/%f" "%p" """.strip()
-        explore = (PROGRAM, "run", str(self.folder / "explore.yml"), "-i", str(self.folder / "inventory.yml"))
         found = [
             self.by_hand("unpacking alone", f'{UNPACK}; rm -rf "$DATA"'),
             self.by_hand("by hand, WAL local", f"{replay} {UNPACK}; replay \"$DATA\" '{local}'"),
-            Contestant("sentraplay", explore, self.env),
+            Contestant("sentraplay", self.explore, self.env),
         ]
         if self.peer:
             restore = 'pgbackrest --config="$CONFIGURATION" --stanza=shop --pg1-path="$DATA" --type=name'

@@ -18,7 +18,9 @@ import pytest
 from runner.errors import Refused, TaskFailed, VerificationFailed
 from runner.hosts.contract import Host
 from runner.hosts.local import open_local
-from runner.modules.postgres import archive, marker, pg_restore, restoring, swap
+from runner.modules.postgres import archive, marker, memory, pg_restore, restoring, swap
+from runner.modules.postgres.server import Server
+from runner.modules.postgres.session import Postgres
 from runner.repositories.contract import EncryptionKeys
 from runner.repositories.directory import DirectoryRepository
 from runner.secret import Secret
@@ -621,3 +623,48 @@ def test_a_name_beside_never_exceeds_what_postgresql_allows() -> None:
         beside = marker.name_beside(name, "_previous_20261123T000000Z")
         assert len(beside.encode()) <= 63 and beside.endswith("_previous_20261123T000000Z")
     assert pg_restore.PgRestoreArgs(database="x").keep_previous == "7d"
+
+
+def seen(bench: PgBench, server: PostgresServer) -> Postgres:
+    return Postgres(bench.at.host, Server(str(server.sockets), server.port, password=Secret(server.superuser.password)))
+
+
+def test_index_builds_get_an_eighth_of_the_free_memory(bench: PgBench, postgres_server: PostgresServer) -> None:
+    option = memory.for_indexes(seen(bench, postgres_server), 2)
+    given = int(option.removeprefix("-c maintenance_work_mem=").removesuffix("kB"))
+    (free,) = [line.split()[1] for line in Path("/proc/meminfo").read_text().splitlines() if "MemAvailable" in line]
+    assert 64 * 1024 < given <= min(int(free) // 8, 1024 * 1024)
+
+
+def test_index_builds_of_a_restore_have_that_memory(
+    bench: PgBench, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "_MOST", 123_456)
+    with database(postgres_server) as name:
+        postgres_server.query(
+            name,
+            "CREATE FUNCTION told(n bigint) RETURNS text IMMUTABLE LANGUAGE sql"
+            " AS $$ SELECT current_setting('maintenance_work_mem') $$; CREATE INDEX seen ON scans (told(id))",
+        )
+        bench.backup(name)
+        bench.restore(name)
+        found = postgres_server.query(name, "SELECT most_common_vals::text FROM pg_stats WHERE tablename = 'seen'")
+    assert found == [("{123456kB}",)]
+
+
+def test_index_builds_keep_the_memory_of_a_server_that_gives_them_more(
+    bench: PgBench, postgres_server: PostgresServer
+) -> None:
+    postgres_server.query("postgres", "ALTER ROLE postgres SET maintenance_work_mem = '1TB'")
+    try:
+        assert memory.for_indexes(seen(bench, postgres_server), 2) == ""
+    finally:
+        postgres_server.query("postgres", "ALTER ROLE postgres RESET maintenance_work_mem")
+
+
+def test_index_builds_keep_the_memory_of_a_server_whose_machine_is_not_seen(
+    bench: PgBench, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = seen(bench, postgres_server)
+    monkeypatch.setattr(Postgres, "seen_directory", None)
+    assert memory.for_indexes(server, 2) == ""

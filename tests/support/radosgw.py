@@ -41,7 +41,7 @@ pid file =
 mon data = {directory}/mon
 osd data = {directory}/osd
 osd objectstore = memstore
-memstore device bytes = 6G
+memstore device bytes = 12G
 keyring = {directory}/keyring
 rgw frontends = beast endpoint=127.0.0.1:{port}
 rgw lc debug interval = -1

@@ -132,7 +132,7 @@ class _Restore:
         if self.args.database in known:
             swap.refuse_prepared_transactions(self.maintenance, self.args.database)
         if self.side not in known:
-            room.check(self.at, self.server, self.maintenance, self.dump.content.size)
+            room.check(self.at, self.server, self.dump.content.size)
 
     def _reusable(self, known: Mapping[str, Marked]) -> dict[str, object] | None:
         """What proving it again says, if this run got as far as a proved side database before it was cut off."""

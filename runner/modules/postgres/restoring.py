@@ -9,7 +9,7 @@ from runner.errors import Refused, TaskFailed, VerificationFailed
 from runner.frozen import frozen
 from runner.hosts.contract import CommandFailed
 from runner.modules.postgres import assertions as sql_assertions
-from runner.modules.postgres import catalog
+from runner.modules.postgres import catalog, memory
 from runner.modules.postgres import globals as server_globals
 from runner.modules.postgres.catalog import Content, Properties
 from runner.modules.postgres.database import AUTOCOMMIT, Database, SqlFailed
@@ -122,9 +122,8 @@ def create_database(database: Database, name: str, like: Properties, owner: str,
 def load(server: Postgres, name: str, archive: str, jobs: int) -> None:
     """Restore an archive into the empty database `name`; the first error ends it. Then ANALYZE."""
     # Losing the last commits in a crash is harmless here: the swap's own commit makes all of them durable.
-    restore = server.client(
-        "pg_restore", name, "--exit-on-error", "-j", str(jobs), archive, options="-c synchronous_commit=off"
-    )
+    options = f"-c synchronous_commit=off {memory.for_indexes(server, jobs)}".rstrip()
+    restore = server.client("pg_restore", name, "--exit-on-error", "-j", str(jobs), archive, options=options)
     host = server.acting or server.host
     quiet = server.acting.view(on_output=_silent).run if server.acting else host.query
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Final
 
 from runner.errors import TaskFailed
 from runner.hosts.contract import Command, Host, Reader
@@ -12,6 +13,8 @@ from runner.modules.postgres.programs import Programs, Version, find_programs, f
 from runner.modules.postgres.psql import PsqlDatabase, Way
 from runner.modules.postgres.server import Server, conninfo
 from runner.modules.postgres.watch import Pause
+
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 class Postgres:
@@ -82,6 +85,18 @@ class Postgres:
     def password_line(self) -> bytes:
         """What a client program reads first: with no terminal, libpq takes the password from stdin."""
         return f"{self.server.password.reveal()}\n".encode() if self.server.password else b""
+
+    @cached_property
+    def seen_directory(self) -> str | None:
+        """The data directory, if the programs run where the server does; None if that cannot be seen to be so."""
+        local = self.server.compose is not None or (self.server.address or "").startswith("/")
+        if not local and self.server.address not in _LOOPBACK:
+            return None
+        directory = self.maintenance().scalar("SELECT current_setting('data_directory', true)")
+        programs = self.programs
+        # A loopback address may lead to a container, or through a tunnel.
+        there = Command((*programs.prefix, "test", "-d", str(directory)), cwd=programs.cwd)
+        return str(directory) if directory is not None and self.host.query(there, check=False).ok else None
 
     @cached_property
     def _found(self) -> tuple[Programs, ...]:

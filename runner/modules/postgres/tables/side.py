@@ -32,7 +32,7 @@ def side_database(
     digest = hashlib.sha256(f"{at.run.id} {dump.manifest.id} {database} tables".encode()).hexdigest()[:10]
     name = marker.name_beside(database, f"_tables_{digest}")
     swap.drop(maintenance, name)
-    room.check(at, server, maintenance, dump.content.size)
+    room.check(at, server, dump.content.size)
     now = keeping.iso(keeping.utc_now(maintenance))
     mark = marker.write(Marker(Part.SIDE, database, at.run.id, dump.manifest.id, now), None)
     with archive.archive(at, repository, dump.manifest, server, DATABASE_ROLE) as path:
