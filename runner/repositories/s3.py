@@ -94,6 +94,8 @@ class S3Repository:
         self._settings = settings
         self._prefix = f"{settings.prefix.strip('/')}/" if settings.prefix.strip("/") else ""
         self._opening = threading.Lock()
+        # Each reads the descriptions of the store's requests anew, half a megabyte.
+        self._sessions: dict[str | None, Any] = {}
         if not 5 * MEBIBYTE <= settings.part_size <= _LARGEST_PART:
             raise RepositoryError(
                 message="part_size must be between 5 MiB and 5 GiB",
@@ -277,7 +279,9 @@ class S3Repository:
             response_checksum_validation="when_required",
         )
         with self._opening, self._explained("opening the store"):
-            session = boto3.session.Session(profile_name=keys.profile)
+            if keys.profile not in self._sessions:
+                self._sessions[keys.profile] = boto3.session.Session(profile_name=keys.profile)
+            session = self._sessions[keys.profile]
             return session.client(
                 "s3",
                 endpoint_url=its.endpoint,
