@@ -67,6 +67,17 @@ def copy(source: Repository, target: Repository, manifest: Manifest, moved: Move
     return is_there(target, source, manifest)
 
 
+def copy_object(source: Repository, target: Repository, key: str, size: int) -> None:
+    """Copy one object of that size (bytes); VerificationFailed unless it arrives as it is."""
+    with source.get(key) as stream:
+        tap = Tap(stream)
+        target.put(key, buffered(tap))
+    if tap.size != size or not _arrived(target, StoredObject(key, tap.size, tap.sha256)):
+        with suppress(SentraPlayError):
+            target.delete(key)
+        raise _not_arrived(source, target, key)
+
+
 def check_encryption(target: Repository, encrypted: bool, what: str) -> None:
     """Refused where `target` is for encrypted backups and `what` is none."""
     if target.encryption.recipients and not encrypted:
@@ -98,10 +109,14 @@ def _send(source: Repository, target: Repository, wanted: StoredObject, moved: M
     # It is no backup without its manifest; what cannot be removed now is swept later.
     with suppress(SentraPlayError):
         target.delete(wanted.key)
-    raise VerificationFailed(
-        f"{wanted.key} did not arrive in {target.name} as it is in {source.name}",
+    raise _not_arrived(source, target, wanted.key)
+
+
+def _not_arrived(source: Repository, target: Repository, key: str) -> VerificationFailed:
+    return VerificationFailed(
+        f"{key} did not arrive in {target.name} as it is in {source.name}",
         where=target.describe(),
-        why="read back it has another sha256 than its manifest says",
+        why="read back it has another size or sha256",
         hint="copy it again; if it stays so, the store or the way there damages data",
     )
 

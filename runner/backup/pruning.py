@@ -108,13 +108,24 @@ def prune(
     return Pruned(tuple(removed), tuple(refused), swept, *_prune_wal(repository, service, policy, clock))
 
 
+def needing(repository: Repository, service: str) -> tuple[list[Needing], list[str]]:
+    """Every base backup as the WAL's retention sees it, and the ids of those whose beginning cannot be read."""
+    known = catalogue(repository, service)
+    return _needing(known, [standing(repository, one) for one in known.backups if one.kind == BASE])
+
+
+def _needing(known: Catalogue, staying: Sequence[Standing]) -> tuple[list[Needing], list[str]]:
+    bases = [_as_needing(one) for one in staying if one.manifest.kind == BASE]
+    damaged = [one.id for one in known.damaged if (identity := parse_id(one.id)) is None or identity.kind == BASE]
+    return bases, damaged
+
+
 def _plan_wal(
     repository: Repository, service: str, known: Catalogue, staying: Sequence[Standing], policy: Policy, now: datetime
 ) -> tuple[WalPlan, ...]:
     if policy.is_empty:
         return ()
-    bases = [_needing(one) for one in staying if one.manifest.kind == BASE]
-    damaged = [one.id for one in known.damaged if (identity := parse_id(one.id)) is None or identity.kind == BASE]
+    bases, damaged = _needing(known, staying)
     return plan_wal(repository, service, bases, damaged, policy.pitr_window, now)
 
 
@@ -146,7 +157,7 @@ def _prune_wal(
     return tuple(removed), tuple(refused)
 
 
-def _needing(one: Standing) -> Needing:
+def _as_needing(one: Standing) -> Needing:
     manifest = one.manifest
     base = base_of(manifest)
     return Needing(

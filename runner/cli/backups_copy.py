@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -23,14 +24,21 @@ if TYPE_CHECKING:
 def copy_backups(source: str, target: str, backup: tuple[str, ...], service: str | None, opener: Opener) -> None:
     """Copy every backup TO lacks from FROM, or the BACKUPs named and what they build on.
 
-    Every object is read back in TO before the manifest makes it a backup there.
+    Every object is read back in TO before the manifest makes it a backup there. With all of them goes the WAL that
+    leads on from TO's base backups, of which a BACKUP named brings only what it needs itself.
     """
     with opener.open(source) as opened, opener.open(target) as other:
-        _copy(opened, other, service, backup)
+        refused = _copy(opened, other, service, backup)
+        if not backup:
+            _copy_wal(opened, other, service, opener.retention(target))
+        if refused:
+            raise _not_all(refused, other)
 
 
-def _copy(source: Repository, target: Repository, service: str | None, wanted: tuple[str, ...]) -> None:
-    """Every one that can be copied is, before the first that cannot is an error."""
+def _copy(
+    source: Repository, target: Repository, service: str | None, wanted: tuple[str, ...]
+) -> list[VerificationFailed]:
+    """Every one that can be copied is; gives why others were not."""
     from runner.backup.copying import copy
 
     chosen, refused = _chosen(source, service, wanted)
@@ -43,13 +51,28 @@ def _copy(source: Repository, target: Repository, service: str | None, wanted: t
         click.echo(f"{manifest.service}/{manifest.id}: {'copied' if copied else 'is there already'}")
     if not chosen and not refused:
         click.echo("no backups")
-    if refused:
-        raise VerificationFailed(
-            f"{len(refused)} of the backups could not be copied: " + "; ".join(str(error) for error in refused),
-            where=target.describe(),
-            why="what is not sound in one repository must not look sound in two",
-            hint="verify them (sentraplay backups verify); the others are copied",
-        )
+    return refused
+
+
+def _copy_wal(source: Repository, target: Repository, service: str | None, retention: Mapping[str, object]) -> None:
+    from datetime import UTC, datetime
+
+    from runner.backup.catalogue import services
+    from runner.backup.following import follow, lacking
+
+    for name in [service] if service else services(source):
+        if files := lacking(source, target, name, retention, datetime.now(UTC)):
+            follow(source, target, files)
+            click.echo(f"{name}/wal: {len(files)} files copied, to {files[-1].name}")
+
+
+def _not_all(refused: list[VerificationFailed], target: Repository) -> VerificationFailed:
+    return VerificationFailed(
+        f"{len(refused)} of the backups could not be copied: " + "; ".join(str(error) for error in refused),
+        where=target.describe(),
+        why="what is not sound in one repository must not look sound in two",
+        hint="verify them (sentraplay backups verify); the others are copied",
+    )
 
 
 def _chosen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from runner.errors import SentraPlayError, VerificationFailed
 
 if TYPE_CHECKING:
     from runner.backup.verifications import Level
+    from runner.backup.wal.archive import WalArchive
     from runner.hosts.contract import Host
     from runner.repositories.contract import Repository
 
@@ -28,10 +30,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="quick looks at manifests and sizes; full reads and decodes every byte.",
 )
+@click.option("--wal", is_flag=True, help="The WAL too, every timeline: is any missing? full reads every file.")
 @click.option("--record/--no-record", default=True, show_default=True, help="Keep the results beside the manifests.")
 @opens_repositories
 def verify_backups(
-    repository: str, backup: tuple[str, ...], service: str | None, level: Level, record: bool, opener: Opener
+    repository: str, backup: tuple[str, ...], service: str | None, level: Level, wal: bool, record: bool, opener: Opener
 ) -> None:
     """Verify every backup of REPOSITORY, or the BACKUPs named, and what each builds on.
 
@@ -48,11 +51,17 @@ def verify_backups(
             error = _verify(opened, controller, owner, backup_id, level, keep=record)
             click.echo(f"{owner}/{backup_id}: {error or 'good'}")
             failed += [backup_id] if error else []
-    if not names:
+        archives = _archives(opened, service) if wal else []
+        for archive in archives:
+            error, told = _verify_wal(archive, controller, level, pruned=_is_cut(opener.retention(repository)))
+            name = f"{archive.service}/wal/{archive.system_identifier}"
+            click.echo(f"{name}: {error or told}")
+            failed += [name] if error else []
+    if not names and not archives:
         click.echo("no backups")
     if failed:
         raise VerificationFailed(
-            f"{len(failed)} of {len(names)} backups are not what they must be: {', '.join(failed)}",
+            f"{len(failed)} of {len(names) + len(archives)} backups are not what they must be: {', '.join(failed)}",
             where=opened.describe(),
             hint="restore from another backup, or from a copy of it in another repository",
         )
@@ -87,3 +96,33 @@ def _verify(opened: Repository, controller: Host, service: str, backup_id: str, 
         except SentraPlayError as trouble:
             click.echo(f"the result could not be kept beside {manifest.id}: {trouble}", err=True)
     return error
+
+
+def _archives(opened: Repository, service: str | None) -> list[WalArchive]:
+    """The WAL of every cluster."""
+    from runner.backup.catalogue import services
+    from runner.backup.wal.archive import WalArchive, archived
+
+    names = [service] if service else services(opened)
+    return [WalArchive(opened, name, system) for name in names for system in archived(opened, name)]
+
+
+def _is_cut(retention: Mapping[str, object]) -> bool:
+    """Whether retention may have taken WAL between base backups."""
+    return not retention or bool(retention.get("pitr_window"))
+
+
+def _verify_wal(archive: WalArchive, controller: Host, level: Level, *, pruned: bool) -> tuple[str, str]:
+    """What is wrong with a cluster's WAL, "" if nothing is; and what there is of it."""
+    from runner.backup.wal.fetching import prove_all
+    from runner.backup.wal.gaps import base_backups, check_timelines
+
+    try:
+        files = archive.files()
+        bases = base_backups(archive)
+        count = check_timelines(files, archive.describe(), bases, pruned=pruned)
+        if level == "full":
+            prove_all(archive, [one for ones in files.values() for one in ones], controller)
+    except VerificationFailed as wrong:
+        return str(wrong), ""
+    return "", f"good, {sum(map(len, files.values()))} files, timelines {', '.join(map(str, count))}"

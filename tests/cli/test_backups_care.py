@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import pyrage
 import pytest
 
+from runner.backup.wal.names import Segment
 from tests.cli.program import Program
 from tests.cli.test_backups import INVENTORY, PLAYBOOK
 
@@ -147,3 +149,34 @@ RESTORE = """\
   tasks:
     - files_restore: {{service: scanner, repository: main, paths: ["{path}"]}}
 """
+
+
+def wal(program: Program, *numbers: int, timeline: int = 1) -> list[Path]:
+    """Small WAL files of the service in the repository."""
+    made = []
+    for number in numbers:
+        name = Segment(timeline, number).name
+        content = f"written as {name}".encode()
+        path = program.directory / f"repository/scanner/wal/42/{name[:8]}/{name}-{sha256(content).hexdigest()}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        made.append(path)
+    return made
+
+
+def test_verify_reads_the_wal_too_and_names_what_is_damaged(made: Program) -> None:
+    files = wal(made, 1, 2, 3)
+    sound = made("backups", "verify", "main", *HERE, "--wal", "--level", "full")
+    assert sound.code == 0 and "scanner/wal/42: good, 3 files, timelines 1" in sound.out
+    flip(files[1])
+    assert made("backups", "verify", "main", *HERE, "--wal").code == 0
+    damaged = made("backups", "verify", "main", *HERE, "--wal", "--level", "full")
+    assert damaged.code == 3 and f"WAL file {files[1].name[:24]} is damaged" in damaged.out
+    assert "1 of 2 backups are not what they must be: scanner/wal/42" in damaged.err
+
+
+def test_verify_finds_wal_that_is_missing_without_reading_any(made: Program) -> None:
+    wal(made, 1, 2, 4)
+    ended = made("backups", "verify", "main", *HERE, "--wal")
+    assert ended.code == 3 and "WAL segment 000000010000000000000003 is missing" in ended.out
+    assert made("backups", "verify", "main", *HERE).code == 0

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from runner.backup.wal.archive import WalArchive
+from runner.hosts.local import open_local
+from runner.repositories.directory import DirectoryRepository
 from tests.cli.program import Program
 from tests.cli.test_backups import PLAYBOOK
+from tests.unit.test_pitr_choosing import Store
 
 INVENTORY = """\
 all:
@@ -63,3 +68,20 @@ def test_a_damaged_backup_is_told_and_the_sound_ones_are_copied(made: Program) -
     assert ended.code == 3, ended.everything
     assert "1 of the backups could not be copied" in ended.err and "the manifest is damaged" in ended.err
     assert [path.parent.name for path in manifests(made, "second")] == [sound.parent.name]
+
+
+def test_the_wal_that_leads_on_from_copied_base_backups_goes_along(sentraplay: Program) -> None:
+    sentraplay.write("inventory.yml", INVENTORY.format(path=sentraplay.directory))
+    (sentraplay.directory / "main").mkdir()
+    store = Store()
+    with closing(open_local()) as host:
+        store.repository = DirectoryRepository("main", host, str(sentraplay.directory / "main"))  # type: ignore[assignment]
+        store.archive = WalArchive(store.repository, "app", "42")
+        store.wal(1, 2, 3, 4)
+        base = store.backup(2)
+    copied = sentraplay(*COPY)
+    assert copied.code == 0, copied.everything
+    assert copied.out.splitlines() == [f"app/{base.id}: copied", "app/wal: 2 files copied, to 000000010000000000000004"]
+    there = sorted(path.name[:24][-1] for path in (sentraplay.directory / "second").rglob("*-*") if "wal" in path.parts)
+    assert there == ["2", "3", "4"]
+    assert sentraplay(*COPY).out == f"app/{base.id}: is there already\n"

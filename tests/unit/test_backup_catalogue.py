@@ -25,7 +25,7 @@ from runner.repositories.memory import MemoryRepository
 
 WHEN = datetime(2026, 11, 23, 2, 58, 22, tzinfo=UTC)
 MADE_BY = Provenance("run", "backup.yml", "", "0.1.0")
-OBJECT = BackupObject("x.tar", "x", 5, "a" * 64, "tar", "none", {"path": "/x"})
+OBJECT = BackupObject("x.tar", "x", 5, hashlib.sha256(b"xxxxx").hexdigest(), "tar", "none", {"path": "/x"})
 
 
 def manifest(backup_id: str = "20261123T025822Z-files-7a120c4f09c1", **changed: object) -> Manifest:

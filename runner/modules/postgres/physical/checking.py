@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Final
 
-from runner.backup.catalogue import ids, read
 from runner.backup.compression import choose
-from runner.backup.wal.archive import Archived, WalArchive, only
-from runner.backup.wal.base import KIND, base_of
+from runner.backup.wal.archive import WalArchive
 from runner.backup.wal.fetching import prove_all
+from runner.backup.wal.gaps import base_backups, check_whole
 from runner.backup.wal.names import Lsn, Segment, is_history, is_segment
-from runner.backup.wal.own import own_segments
-from runner.backup.wal.reach import Start
 from runner.backup.wal.shipping import look, ship
-from runner.errors import ObjectNotFound, VerificationFailed
+from runner.errors import VerificationFailed
 from runner.frozen import frozen
 from runner.modules.contract import Acting
 from runner.modules.postgres.database import AUTOCOMMIT
@@ -73,7 +69,7 @@ def check(at: Acting, server: Postgres, repository: Repository, wish: Wish) -> M
     _wait(at, server, archive, segment, wish)
     files = archive.files()
     policy = at.repositories.retention(repository.name)
-    excused = () if policy and not policy.get("pitr_window") else _bases(archive)
+    excused = () if policy and not policy.get("pitr_window") else base_backups(archive)
     holes = check_whole(files, segment, archive.describe(), excused)
     seconds = round(monotonic() - begun, 3)
     everything = [one for ones in files.values() for one in ones] if wish.full else []
@@ -155,40 +151,3 @@ def _not_arrived(server: Postgres, archive: WalArchive, segment: Segment, wish: 
         hint=f"the server's log tells what archive_command said; is {wish.spool} the spool it writes to, and not full?",
         data=dict(state),
     )
-
-
-def _bases(archive: WalArchive) -> tuple[Start, ...]:
-    """Where the cluster's base backups begin and end; one that cannot be read excuses no gap."""
-    found = []
-    for backup_id in ids(archive.repository, archive.service, KIND):
-        with suppress(VerificationFailed, ObjectNotFound):
-            base = base_of(read(archive.repository, archive.service, backup_id))
-            found += [base.start] if base.system_identifier == archive.system_identifier else []
-    return tuple(found)
-
-
-def check_whole(files: Mapping[str, tuple[Archived, ...]], segment: Segment, where: str, bases: Sequence[Start]) -> int:
-    """On the timeline of `segment`, from its oldest segment in the repository; how often retention has cut it.
-
-    Retention with a `pitr_window` leaves of older base backups what makes them whole: there the log goes on from the
-    end of one to the beginning of the next.
-    """
-    there = {name for name in files if is_segment(name) and int(name[:8], 16) == segment.timeline}
-    of_line = [one for one in bases if one.timeline == segment.timeline]
-    begin, end = {one.segment.name for one in of_line}, {own_segments(one)[-1] for one in of_line}
-    at = Segment.of_name(min(there), segment.size)
-    before, holes = "", 0
-    while at.number <= segment.number:
-        if at.name not in there:
-            onward = min(name for name in there if name > at.name)
-            if before not in end or onward not in begin:
-                raise VerificationFailed(
-                    f"WAL segment {at.name} is missing",
-                    where=where,
-                    why="no recovery gets past it: only base backups made after it can reach the present",
-                    hint="make a base backup now (pg_basebackup), then find out what removed the segment",
-                )
-            at, holes = Segment.of_name(onward, segment.size), holes + 1
-        only(files[at.name], where)
-        before, at = at.name, at.next()
-    return holes
