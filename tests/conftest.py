@@ -158,8 +158,10 @@ def own_postgres(workplace: Workplace) -> Iterator[Callable[..., PostgresServer]
     require("postgresql")
     with ExitStack() as stack:
 
-        def start(settings: dict[str, str] | None = None, programs: Path | None = None) -> PostgresServer:
-            server = start_postgres(workplace, settings, programs)
+        def start(
+            settings: dict[str, str] | None = None, programs: Path | None = None, *options: str
+        ) -> PostgresServer:
+            server = start_postgres(workplace, settings, programs, *options)
             stack.callback(server.stop)
             return server
 

@@ -65,6 +65,20 @@ def test_a_dropped_table_comes_back_as_it_was_before_the_drop(wal: WalBench) -> 
     assert Path(kept["path"], "PG_VERSION").exists()
 
 
+@pytest.mark.parametrize("size", [1, 64])
+def test_segments_of_another_size_are_replayed_too(make: Make, size: int) -> None:
+    wal = make(15, f"--wal-segsize={size}")
+    wal.sql("CREATE TABLE log (what text)")
+    wal.base()
+    write(wal, "1 before the target")
+    before = moment(wal)
+    write(wal, "2 after the target")
+    wal.switch()
+    wal.ship()
+    wal.pitr(target_time=before)
+    assert rows(wal) == ["1 before the target"]
+
+
 def test_what_was_replaced_can_be_brought_back(one: WalBench) -> None:
     before = moment(one)
     write(one, "2 after the target")

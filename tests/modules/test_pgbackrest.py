@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from runner.backup.wal.names import MEBIBYTE, Lsn
 from runner.errors import ObjectNotFound, Refused, TaskFailed, UsageError, VerificationFailed
 from runner.hosts.local import open_local
+from runner.modules.postgres.pgbackrest.info import segment_size
 from runner.repositories.contract import EncryptionKeys
 from runner.repositories.directory import DirectoryRepository
 from runner.repositories.memory import MemoryRepository
@@ -27,10 +29,19 @@ ROWS = "SELECT string_agg(what, ' ' ORDER BY what) FROM log"
 
 
 @pytest.fixture
-def wal(own_postgres: Callable[..., PostgresServer], workplace: Workplace, tmp_path: Path) -> Iterator[WalBench]:
-    """A cluster that pgBackRest archives, with nothing backed up; its user gets in by the socket without a password."""
+def wal(
+    request: pytest.FixtureRequest,
+    own_postgres: Callable[..., PostgresServer],
+    workplace: Workplace,
+    tmp_path: Path,
+) -> Iterator[WalBench]:
+    """A cluster that pgBackRest archives, with nothing backed up; its user gets in by the socket without a password.
+
+    A parameter is an option of initdb's.
+    """
     require("pgbackrest")
-    server = own_postgres({"archive_mode": "on"}, programs_of(15, workplace))
+    options = [request.param] if hasattr(request, "param") else []
+    server = own_postgres({"archive_mode": "on"}, programs_of(15, workplace), *options)
     hba = server.directory / "data" / "pg_hba.conf"
     hba.write_text(f"local all postgres trust\n{hba.read_text()}")
     server.query("postgres", "SELECT pg_reload_conf()")
@@ -269,3 +280,31 @@ def test_only_base_backups_are_verified_by_it_and_none_is_explored(wal: WalBench
         verify(wal, "quick", kind="database")
     with pytest.raises(Refused, match="into the live cluster's place"):
         wal.pitr(state="explored", target_name="x", **ENGINE)
+
+
+@pytest.mark.parametrize("wal", ["--wal-segsize=1", "--wal-segsize=64"], indirect=True)
+def test_segments_of_another_size_are_recovered_and_verified_all_the_same(wal: WalBench) -> None:
+    base(wal)
+    wal.sql("INSERT INTO log VALUES ('2')")
+    before = moment(wal)
+    wal.sql("DROP TABLE log")
+    wal.switch()
+    assert check(wal)["timelines"] == [1]
+    assert verify(wal, "restore", assertions=[{"query": "SELECT count(*) FROM log", "equals": 1}])["assertions"]
+    wal.pitr(target_time=before, **ENGINE)
+    assert wal.sql(ROWS) == [("1 2",)]
+
+
+@pytest.mark.parametrize(
+    ("starts", "size"),
+    [
+        ([("000000010000000000000002", Lsn(0x2000028))], 16),
+        ([("000000010000000000000020", Lsn(0x2000028))], 1),
+        ([("000000030000000700000003", Lsn(0x7_0C00_0028))], 64),
+        # Of the first of four GiB a position does not tell, of another it does.
+        ([("000000010000000100000000", Lsn(0x1_0000_0028)), ("000000010000000100000001", Lsn(0x1_0400_0028))], 64),
+        ([("000000010000000100000000", Lsn(0x1_0000_0028))], 16),
+    ],
+)
+def test_the_size_of_a_segment_is_known_by_where_backups_begin(starts: list[tuple[str, Lsn]], size: int) -> None:
+    assert segment_size(starts) == size * MEBIBYTE

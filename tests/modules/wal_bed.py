@@ -94,12 +94,13 @@ class WalBench:
 def benches(
     own_postgres: Callable[..., PostgresServer], workplace: Workplace, root: Path
 ) -> Iterator[Callable[..., WalBench]]:
-    """Makes benches with archiving set up, of any major version; their servers end with the context."""
+    """Makes benches with archiving set up, of any major version and by any options of initdb's; their servers end with
+    the context."""
     host = open_local()
     made: list[WalBench] = []
 
-    def make(major: int = 15) -> WalBench:
-        server = own_postgres({"archive_mode": "on"}, programs_of(major, workplace))
+    def make(major: int = 15, *options: str) -> WalBench:
+        server = own_postgres({"archive_mode": "on"}, programs_of(major, workplace), *options)
         made.append(wal_bench(PgBench(host, server, root), server, workplace))
         made[-1].archive()
         return made[-1]

@@ -201,9 +201,15 @@ class PostgresServer:
 
 
 def start_postgres(
-    workplace: Workplace, settings: Mapping[str, str] | None = None, programs: Path | None = None
+    workplace: Workplace,
+    settings: Mapping[str, str] | None = None,
+    programs: Path | None = None,
+    *options: str,
 ) -> PostgresServer:
-    """A new cluster (UTF-8, C collation, scram passwords on socket and TCP), stopped by `stop()` or with the tests."""
+    """A new cluster (UTF-8, C collation, scram passwords on socket and TCP), stopped by `stop()` or with the tests.
+
+    `options` are initdb's.
+    """
     programs = programs or find_programs()
     if programs is None:
         raise FileNotFoundError("no PostgreSQL server programs in /usr/lib/postgresql/*/bin")
@@ -220,7 +226,7 @@ def start_postgres(
         "--pwfile",
         str(password_file),
     ]
-    argv += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"]
+    argv += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions", *options]
     account: dict[str, Any] = {}
     if os.geteuid() == 0:
         entry = pwd.getpwnam(service_user() or "nobody")

@@ -91,20 +91,25 @@ class BackupVerify:
 
 
 def _by_pgbackrest(at: Acting, args: BackupVerifyArgs) -> dict[str, object]:
-    """The whole repository at `full` and above, the backup itself recovered at `restore`."""
+    """The whole repository at `full` and above, the backup itself recovered to its own end at `restore`."""
     stanza = _stanza(at, args)
     chosen = choose(at.host, stanza, args.backup, target_of({}, "immediate", True, None))
     if args.level != "quick":
         backrest.verify(at, stanza, args.run_as)
     programs = replace(Server(), programs=args.server.programs, user=args.server.user)
     asked = (programs, args.run_as, args.database, args.assertions)
-    proof = backrest.recovered(at, stanza, chosen.id, *asked) if args.level == "restore" else {}
+    proof = backrest.recovered(at, stanza, chosen, *asked) if args.level == "restore" else {}
     return {**chosen.backup.to_plain(), **proof, "level": args.level}
 
 
 def _stanza(at: Reading, args: BackupVerifyArgs) -> Stanza:
-    if args.kind != KIND or args.server.compose is not None:
-        raise UsageError("engine: pgbackrest makes base backups of a host's own servers", hint="give `kind: base`")
+    if args.kind != KIND:
+        raise UsageError("engine: pgbackrest makes base backups alone", hint=f"give `kind: {KIND}`")
+    if args.server.compose is not None:
+        raise UsageError(
+            "engine: pgbackrest works on a host's own servers alone",
+            hint="leave `engine` out for a compose service: SentraPlay's own goes into containers",
+        )
     return stanza(at.repositories.get(args.repository), args.service, at.host.name, args.pgbackrest)
 
 

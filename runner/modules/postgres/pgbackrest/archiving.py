@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import Any, Final
 
+from runner.backup.wal.gaps import check_whole
 from runner.backup.wal.names import Segment, is_history, is_segment
 from runner.errors import Refused, TaskFailed, VerificationFailed
 from runner.hosts.contract import Host, Reader, Script
@@ -13,7 +14,6 @@ from runner.modules.contract import Acting
 from runner.modules.postgres.pgbackrest.configuration import FILE, Files, Stanza
 from runner.modules.postgres.pgbackrest.info import BackrestArchive, info
 from runner.modules.postgres.pgbackrest.program import check_there, configured, run, said, write
-from runner.modules.postgres.physical.checking import check_whole
 from runner.modules.postgres.physical.cluster import Owner, as_owner, data_directory, owner_of
 from runner.modules.postgres.session import Postgres
 
@@ -117,7 +117,7 @@ def check(at: Acting, server: Postgres, stanza: Stanza, timeout: float) -> Mappi
 
 def _whole(at: Acting, stanza: Stanza, state: Mapping[str, Any]) -> Mapping[str, Any]:
     size, timeline = int(state["segment_size"]), int(state["timeline"])
-    found = info(at.host, stanza, size)
+    found = info(at.host, stanza)
     archives = sorted({one.archive for one in found.backups})
     files = BackrestArchive(at.host, stanza, archives[-1]).files() if archives else {}
     last = max((name for name in files if is_segment(name) and int(name[:8], 16) == timeline), default=None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from runner.backup.catalogue import LATEST
-from runner.backup.wal.names import DEFAULT_SEGMENT_SIZE
 from runner.backup.wal.reach import Reach, Start, reach
 from runner.errors import ObjectNotFound, TaskFailed, VerificationFailed
 from runner.frozen import frozen
@@ -41,13 +40,13 @@ class Chosen:
         return Origin(self.backup.id, self.backup.architecture, self.backup.libc)
 
 
-def choose(reader: Reader, stanza: Stanza, backup: str, target: Target, size: int = DEFAULT_SEGMENT_SIZE) -> Chosen:
-    """The newest backup from which the target can be reached, or the one that is named. `size` (bytes) is a segment's.
+def choose(reader: Reader, stanza: Stanza, backup: str, target: Target) -> Chosen:
+    """The newest backup from which the target can be reached, or the one that is named.
 
     VerificationFailed if from none it can, for the reason that holds for the newest that ends before the target.
     """
     reasons: list[VerificationFailed] = []
-    for one in reversed(candidates(info(reader, stanza, size), stanza, backup)):
+    for one in reversed(candidates(info(reader, stanza), stanza, backup)):
         try:
             return _reaching(reader, stanza, one, target)
         except VerificationFailed as error:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from runner.backup.wal.archive import Archived
-from runner.backup.wal.names import DEFAULT_SEGMENT_SIZE, Lsn, is_history, is_segment
+from runner.backup.wal.names import DEFAULT_SEGMENT_SIZE, MEBIBYTE, Lsn, is_history, is_segment
 from runner.backup.wal.reach import Start
 from runner.frozen import frozen
 from runner.hosts.contract import Reader
@@ -17,6 +17,8 @@ from runner.modules.postgres.pgbackrest.configuration import Stanza
 from runner.modules.postgres.pgbackrest.program import read
 
 _SEGMENT: Final = re.compile(r"(?P<name>[0-9A-F]{24}(?:\.partial)?)-(?P<sha1>[0-9a-f]{40})(?:\.(?P<suffix>[a-z0-9]+))?")
+# What initdb's --wal-segsize takes.
+_SIZES: Final = tuple(MEBIBYTE << shift for shift in range(11))
 # Its status of a stanza: whole, or without a backup so far.
 _THERE: Final = (0, 2)
 
@@ -61,12 +63,28 @@ class Info:
     backups: tuple[Backup, ...]
 
 
-def info(reader: Reader, stanza: Stanza, segment_size: int = DEFAULT_SEGMENT_SIZE) -> Info:
+def info(reader: Reader, stanza: Stanza) -> Info:
     """TaskFailed if pgBackRest cannot say."""
     (found,) = json.loads(read(reader, stanza, "--output=json", "info"))
     databases = {one["id"]: one for one in found["db"]}
-    backups = tuple(_backup(one, databases, segment_size) for one in found["backup"])
+    begun: dict[int, list[tuple[str, Lsn]]] = {}
+    for one in found["backup"]:
+        begun.setdefault(one["database"]["id"], []).append((one["archive"]["start"], Lsn.of(one["lsn"]["start"])))
+    sizes = {number: segment_size(starts) for number, starts in begun.items()}
+    backups = tuple(_backup(one, databases, sizes) for one in found["backup"])
     return Info(found["status"]["code"] in _THERE, backups)
+
+
+def segment_size(starts: Iterable[tuple[str, Lsn]]) -> int:
+    """How many bytes a segment of the cluster has, which pgBackRest does not say, by segments and positions in them.
+
+    Only of the first segment in every 4 GiB does a position not tell; where there are no others it is the usual size.
+    """
+    for name, at in starts:
+        fitting = [size for size in _SIZES if (at.position & 0xFFFFFFFF) // size == int(name[16:24], 16)]
+        if len(fitting) == 1:
+            return fitting[0]
+    return DEFAULT_SEGMENT_SIZE
 
 
 def tablespaces(reader: Reader, stanza: Stanza, backup: str) -> Mapping[int, str]:
@@ -75,7 +93,7 @@ def tablespaces(reader: Reader, stanza: Stanza, backup: str) -> Mapping[int, str
     return {one["oid"]: one["destination"] for one in found["backup"][0].get("tablespace") or ()}
 
 
-def _backup(one: Mapping[str, Any], databases: Mapping[int, Mapping[str, Any]], segment_size: int) -> Backup:
+def _backup(one: Mapping[str, Any], databases: Mapping[int, Mapping[str, Any]], sizes: Mapping[int, int]) -> Backup:
     database = databases[one["database"]["id"]]
     version, notes = str(database["version"]), one.get("annotation") or {}
     timeline = int(one["archive"]["start"][:8], 16)
@@ -84,7 +102,7 @@ def _backup(one: Mapping[str, Any], databases: Mapping[int, Mapping[str, Any]], 
         one["type"],
         datetime.fromtimestamp(one["timestamp"]["start"], UTC),
         datetime.fromtimestamp(one["timestamp"]["stop"], UTC),
-        Start(timeline, Lsn.of(one["lsn"]["start"]), Lsn.of(one["lsn"]["stop"]), segment_size),
+        Start(timeline, Lsn.of(one["lsn"]["start"]), Lsn.of(one["lsn"]["stop"]), sizes[database["id"]]),
         one["info"]["size"],
         one["info"]["repository"]["delta"],
         f"{version}-{database['id']}",

@@ -7,17 +7,15 @@ from typing import Any
 
 from runner.errors import TaskFailed, VerificationFailed
 from runner.modules.contract import Acting
-from runner.modules.postgres.pgbackrest.choosing import candidates, choose
+from runner.modules.postgres.pgbackrest.choosing import Chosen
 from runner.modules.postgres.pgbackrest.configuration import Files, Stanza
 from runner.modules.postgres.pgbackrest.feeding import restore
-from runner.modules.postgres.pgbackrest.info import info
 from runner.modules.postgres.pgbackrest.program import configured, run, said
 from runner.modules.postgres.physical import fitness
 from runner.modules.postgres.physical.cluster import Cluster, as_owner, native
 from runner.modules.postgres.physical.proving import disposable
 from runner.modules.postgres.physical.recovering import recover
 from runner.modules.postgres.physical.salvage import ready
-from runner.modules.postgres.physical.target import target_of
 from runner.modules.postgres.server import Server
 
 
@@ -60,16 +58,14 @@ def _is_bad(line: str) -> bool:
 def recovered(
     at: Acting,
     stanza: Stanza,
-    backup: str,
+    chosen: Chosen,
     server: Server,
     run_as: str,
     database: str,
     asked: Sequence[Mapping[str, object]],
 ) -> dict[str, Any]:
-    """The backup restored and recovered to its own end by a server no client can reach, and the assertions `asked` in
+    """The backup restored and recovered to its target by a server no client can reach, and the assertions `asked` in
     `database`; what was found, for the result. Nothing of it stays."""
-    newest = candidates(info(at.host, stanza), stanza, backup)[-1]
-    chosen = choose(at.host, stanza, newest.id, target_of({}, "immediate", True, None))
     with disposable(at, server, run_as, chosen.major) as beside:
         fitness.check(beside, chosen.origin, other_libc=True)
         feed = restore(at, stanza, chosen, beside)

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from runner.backup.swapping import FRESH, Place
+from runner.backup.wal.names import MEBIBYTE
 from runner.errors import SentraPlayError, TaskFailed
 from runner.frozen import frozen
 from runner.hosts.contract import Command, Host, Script, command
@@ -37,6 +38,9 @@ _LIMITS: Final[Mapping[str, str]] = {
     "max_prepared_transactions": "max_prepared_xacts setting",
     "max_locks_per_transaction": "max_locks_per_xact setting",
 }
+# PostgreSQL's own, in MiB (documentation, "WAL Configuration"); both must hold two segments.
+_MIN_WAL: Final = 80
+_MAX_WAL: Final = 1024
 # What keeps it by itself; nobody's settings change that.
 _SEALED: Final[Mapping[str, str]] = {
     "listen_addresses": "",
@@ -223,8 +227,15 @@ def _options(side: Side, settings: Mapping[str, str]) -> tuple[str, ...]:
         "ident_file": f"{side.room}/pg_ident.conf",
         "unix_socket_directories": side.sockets,
     }
-    whole = {**limits, **_QUIET, **settings, **_SEALED, **places}
+    whole = {**_wal_sizes(control), **limits, **_QUIET, **settings, **_SEALED, **places}
     return ("-D", side.data, *(word for name, value in whole.items() for word in ("-c", f"{name}={value}")))
+
+
+def _wal_sizes(control: Mapping[str, str]) -> Mapping[str, str]:
+    """What a server with larger segments than the usual ones does not start without (initdb writes it down)."""
+    least = 2 * int(control["Bytes per WAL segment"]) // MEBIBYTE
+    sizes = {"min_wal_size": _MIN_WAL, "max_wal_size": _MAX_WAL}
+    return {name: f"{least}MB" for name, usual in sizes.items() if least > usual}
 
 
 def _in_english(call: Command, programs: Programs) -> Command:
