@@ -219,12 +219,6 @@ def test_the_password_is_nowhere_to_be_read(streamed: Streamed, tmp_path: Path) 
             assert not path.is_file() or secret not in path.read_bytes(), path
 
 
-def test_a_server_in_a_container_is_refused_with_the_way_out(streamed: Streamed) -> None:
-    with pytest.raises(TaskFailed, match="out of a container") as refused:
-        streamed(server={"compose": {"project_src": "/srv/app"}})
-    assert "publish" in refused.value.hint
-
-
 def test_a_slot_of_logical_replication_is_left_alone(streamed: Streamed) -> None:
     streamed.wal.sql("ALTER SYSTEM SET wal_level = 'logical'")
     streamed.wal.server.stop()

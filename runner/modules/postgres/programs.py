@@ -11,7 +11,7 @@ from typing import Final
 from runner.errors import TaskFailed
 from runner.frozen import frozen
 from runner.hosts.contract import Command, Reader, Script
-from runner.modules.docker.project import ComposeProject, detect
+from runner.modules.docker.project import ComposeProject, Container, detect
 from runner.modules.postgres.server import Compose, Server
 
 # Debian's /usr/bin/pg_dump is a wrapper that picks a version by its own rules: it is passed over.
@@ -114,8 +114,8 @@ def with_server(reader: Reader, found: Sequence[Programs]) -> tuple[Programs, ..
     return tuple(one for one in found if reader.query(one.command("initdb", "--version"), check=False).ok)
 
 
-def image_of(reader: Reader, compose: Compose) -> str:
-    """The id of the image a compose service runs on; TaskFailed if it has no container."""
+def container_of(reader: Reader, compose: Compose) -> Container:
+    """The container of a compose service; TaskFailed if it has none."""
     containers = compose_project(reader, compose).containers(reader, [compose.service])
     if not containers:
         raise TaskFailed(
@@ -123,7 +123,12 @@ def image_of(reader: Reader, compose: Compose) -> str:
             where=f"{reader.name}, {compose.project_src}",
             hint="start it once, or work on another host: without `compose`, native server programs are used",
         )
-    return containers[0].image_id
+    return containers[0]
+
+
+def image_of(reader: Reader, compose: Compose) -> str:
+    """The id of the image a compose service runs on; TaskFailed if it has no container."""
+    return container_of(reader, compose).image_id
 
 
 def _in_service(reader: Reader, compose: Compose, directory: str | None) -> tuple[Programs, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from runner.errors import TaskFailed
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.postgres.physical import archiving, receiving, spool
 from runner.modules.postgres.physical.cluster import Owner
@@ -48,11 +47,12 @@ def preview(at: Reading, args: Wanted) -> Change:
 
 def apply(at: Acting, args: Wanted) -> Outcome:
     """Receive, or stop; TaskFailed if the server cannot stream."""
+    contained = args.server.compose is not None
     if args.state == "stopped":
-        return Outcome(receiving.stop(at, args.spool), {"slot": args.slot})
+        return Outcome(receiving.stop(at, args.spool, contained=contained), {"slot": args.slot})
     server, wish = _server(at, args, at), _wish(args)
     if args.state == "absent":
-        stopped = receiving.stop(at, wish.directory)
+        stopped = receiving.stop(at, wish.directory, contained=contained)
         return Outcome(receiving.drop(server, wish.slot) or stopped, {"slot": wish.slot})
     return _present(at, server, wish)
 
@@ -82,12 +82,6 @@ def _wish(args: Wanted) -> Receiving:
 
 
 def _server(at: Reading, args: Wanted, acting: Acting | None = None) -> Postgres:
-    if args.server.compose is not None:
-        raise TaskFailed(
-            "WAL cannot be received out of a container",
-            why="pg_receivewal runs on the task's host, which `server.compose` does not reach by the network",
-            hint="publish the server's port and name it: server.host and server.port; or mode: archive",
-        )
     if acting is None:
         return Postgres(at.host, args.server)
     return Postgres(acting.host, args.server, acting.host, pause=acting.sleep)

@@ -4,12 +4,16 @@ The slot keeps on the server what the receiver has not got yet, so being away lo
 bounded (max_slot_wal_keep_size), so that it never fills the server's disk. The receiver is a job of the task's user:
 it outlives the link, and whoever finds it gone starts it again. Its password comes on standard input and stays in its
 memory (libpq asks for it once and keeps it for later connections).
+
+For a compose service it runs in a container of the service's image that shares the network of the service's container,
+so that no port has to be published, and sees nothing else of the host than the spool.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from time import monotonic
 from typing import Final
 
@@ -21,6 +25,9 @@ from runner.hosts.jobs import Stage
 from runner.modules.contract import Acting
 from runner.modules.postgres import sql
 from runner.modules.postgres.database import AUTOCOMMIT
+from runner.modules.postgres.physical.side import end_container
+from runner.modules.postgres.programs import Programs, container_of
+from runner.modules.postgres.server import Compose
 from runner.modules.postgres.session import Postgres
 
 RECEIVER: Final = ".receiver"
@@ -59,6 +66,11 @@ class Receiving:
     @property
     def job(self) -> str:
         return f"wal-{hashlib.sha256(self.directory.encode()).hexdigest()[:16]}"
+
+    @property
+    def container(self) -> str:
+        """Its name, where the receiver runs in one."""
+        return f"sentraplay-{self.job}"
 
 
 @frozen
@@ -134,24 +146,39 @@ def go_on(at: Acting, server: Postgres, wish: Receiving) -> None:
         create = f"SELECT pg_create_physical_replication_slot({sql.literal(wish.slot)}, true)"
         server.maintenance().run([create], AUTOCOMMIT)
     at.host.run(Script(_NOTE.text, (wish.directory, wish.slot, RECEIVER)))
+    contained = server.server.compose is not None
+    # The network of a container that was started anew is another one, which a receiver beside it never finds.
+    if contained and slot is not None and not slot.active:
+        _end(at, wish, contained=True)
     if jobs.look(at.host, wish.job).stage is not Stage.RUNNING:
-        jobs.remove(at.host, wish.job)
-        jobs.start(at.host, wish.job, _receiver(server, wish), server.password_line, _FOREVER)
+        _end(at, wish, contained=contained)
+        jobs.start(at.host, wish.job, _receiver(at, server, wish), server.password_line, _FOREVER)
     _wait(at, server, wish)
 
 
-def stop(at: Acting, directory: str) -> bool:
-    """End the receiver; what it had not finished is then the end of the log, and can be shipped. Idempotent."""
-    job = Receiving(directory, "", 0).job
-    there = jobs.look(at.host, job).stage is Stage.RUNNING
-    if there:
-        jobs.kill(at.host, job)
-        while jobs.look(at.host, job).stage is Stage.RUNNING:
-            at.sleep(_PAUSE)
-    jobs.remove(at.host, job)
+def stop(at: Acting, directory: str, *, contained: bool) -> bool:
+    """End the receiver; what it had not finished is then the end of the log, and can be shipped. Idempotent.
+
+    `contained` says that it runs in a container.
+    """
+    there = _end(at, Receiving(directory, "", 0), contained=contained)
     noted = is_receiving_into(at.host, directory)
     at.host.run(Script(_FORGET.text, (directory, RECEIVER)))
     return there or noted
+
+
+def _end(at: Acting, wish: Receiving, *, contained: bool) -> bool:
+    """Whether it was running."""
+    there = jobs.look(at.host, wish.job).stage is Stage.RUNNING
+    if there:
+        jobs.kill(at.host, wish.job)
+        while jobs.look(at.host, wish.job).stage is Stage.RUNNING:
+            at.sleep(_PAUSE)
+    jobs.remove(at.host, wish.job)
+    if contained:
+        # A client of docker that was killed leaves its container behind.
+        end_container(at.host, wish.container)
+    return there
 
 
 def drop(server: Postgres, name: str) -> bool:
@@ -167,9 +194,21 @@ def own_ids(host: Host) -> str:
     return host.query(Script('echo "$(id -u):$(id -g)"')).stdout.strip()
 
 
-def _receiver(server: Postgres, wish: Receiving) -> Command:
+def _receiver(at: Acting, server: Postgres, wish: Receiving) -> Command:
     options = ("-D", wish.directory, "--slot", wish.slot, "--synchronous", "--status-interval=10")
+    if (compose := server.server.compose) is not None:
+        server = _beside(at, server, compose, wish)
     return server.client("pg_receivewal", "replication", *options)
+
+
+def _beside(at: Acting, server: Postgres, compose: Compose, wish: Receiving) -> Postgres:
+    """The server as a container sees it that shares the network of its container."""
+    found = container_of(at.host, compose)
+    shared = ("--network", f"container:{found.id}", "-v", f"{wish.directory}:{wish.directory}")
+    own = ("--name", wish.container, "-u", own_ids(at.host), "--entrypoint", "env")
+    prefix = ("docker", "run", "-i", "--rm", *shared, *own, found.image_id)
+    programs = Programs(server.programs.version, server.programs.directory, prefix)
+    return Postgres(at.host, replace(server.server, host="127.0.0.1", compose=None), at.host, only=programs)
 
 
 def _wait(at: Acting, server: Postgres, wish: Receiving) -> None:
