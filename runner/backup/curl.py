@@ -32,6 +32,8 @@ def configuration(address: Address) -> str:
     lines = [f'url = "{url}"', *(f'header = "{name}: {value}"' for name, value in address.headers.items())]
     # An upload waits for no "100 Continue": a store that never sends it would cost a second per part.
     lines.append('header = "Expect:"')
+    if address.skip:
+        lines.append(f"continue-at = {address.skip}")
     if any(set('"\\\n\r') & set(value) for value in (url, *address.headers.values())):
         raise RepositoryError(message="the store made an address that cannot be passed on safely")
     return "".join(f"{line}\n" for line in lines)

@@ -33,8 +33,15 @@ _WHOLE: Final = 'exec tee -- "$1/whole"'
 
 _CUT: Final = f"""{SHA256}umask 077
 cd -- "$1" || exit
-shift
-sha256 <whole >whole.sum &
+md5_too=$2
+shift 2
+if [ "$md5_too" ]; then
+  mkfifo -m 600 whole.too || exit
+  md5sum <whole.too >whole.md5 &
+  tee -- whole.too <whole | sha256 >whole.sum &
+else
+  sha256 <whole >whole.sum &
+fi
 exec 3<>slots
 for size; do echo "$size" >&3; done
 number=0 total=0
@@ -51,7 +58,8 @@ while read -r size <&3; do
   [ "$got" -eq "$size" ] || break
 done
 wait
-read -r sha256 rest <whole.sum && echo "end $number $total $sha256"
+if [ "$md5_too" ]; then read -r md5 rest <whole.md5; else md5=-; fi
+read -r sha256 rest <whole.sum && echo "end $number $total $sha256 $md5"
 """
 
 # Orders: "send NUMBER", then lines for curl up to an empty one; "free NUMBER SIZE-OF-NEXT".
@@ -92,10 +100,15 @@ def workspace(host: Host, largest: int) -> Iterator[str]:
         yield path
 
 
-def cutter(producer: Sequence[HostCommand | Script], directory: str, sizes: Sequence[int]) -> Pipeline:
-    """The producer's members, then those that hash the whole and cut it into parts, the first ones of `sizes` bytes."""
+def cutter(
+    producer: Sequence[HostCommand | Script], directory: str, sizes: Sequence[int], *, md5_too: bool = False
+) -> Pipeline:
+    """The producer's members, then those that hash the whole and cut it into parts, the first ones of `sizes` bytes.
+
+    With `md5_too` the MD5 of the whole is taken as well, which costs another pass through memory.
+    """
     whole = Script(_WHOLE, (directory,), env=PLAIN)
-    cut = Script(_CUT, (directory, *map(str, sizes)), env=PLAIN)
+    cut = Script(_CUT, (directory, "yes" if md5_too else "", *map(str, sizes)), env=PLAIN)
     return Pipeline((*producer, whole, cut))
 
 

@@ -11,6 +11,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import replace
 from typing import Final
 
 from runner.backup.curl import configuration
@@ -30,11 +31,12 @@ _LONGEST_PAUSE: Final = 15.0
 
 @frozen
 class _End:
-    """What the cutter saw of the whole stream."""
+    """What the cutter saw of the whole stream; `md5` only where parts go in order."""
 
     parts: int
     size: int
     sha256: str
+    md5: str
 
 
 @frozen
@@ -64,10 +66,13 @@ def send(
     """Store what `producer` writes under `key`. Raises CommandFailed or RepositoryError; then nothing is stored."""
     upload = repository.begin(key)
     try:
-        sizes = [repository.part_size(number) for number in range(1, lanes + 2)]
+        lanes = 1 if repository.in_order else lanes
+        # One more is cut while the others are sent; in order, one waits to be known as the last or not.
+        count = lanes + (2 if repository.in_order else 1)
+        sizes = [repository.part_size(number) for number in range(1, count + 1)]
         with workspace(host, sum(sizes)) as directory:
             sent, end = _Sending(host, directory, upload, repository, lanes, progress).run(producer, stdin, sizes)
-        upload.complete(sent)
+        upload.complete(sent, end.md5)
     except BaseException:
         # What keeps the upload from being aborted now does not keep a later sweep from it.
         with suppress(SentraPlayError):
@@ -91,19 +96,21 @@ class _Sending:
         self._news: queue.SimpleQueue[_News] = queue.SimpleQueue()
         self._waiting: queue.SimpleQueue[Part | None] = queue.SimpleQueue()
         self._over = threading.Event()
-        self._sizes_given = lanes + 1
+        self._order = _Order(whole=repository.in_order)
         self._giving = threading.Lock()
 
     def run(
         self, producer: Sequence[Command | Script], stdin: bytes, sizes: Sequence[int]
     ) -> tuple[list[SentPart], _End]:
         threads: list[threading.Thread] = []
+        self._sizes_given = len(sizes)
+        cutting = cutter(producer, self._directory, sizes, md5_too=self._repository.in_order)
         try:
             with ExitStack() as stack:
-                stream = stack.enter_context(self._host.stream(cutter(producer, self._directory, sizes)))
+                stream = stack.enter_context(self._host.stream(cutting))
                 fill(stream, io.BytesIO(stdin))
                 threads.append(_start(self._read_cutter, stream))
-                sent, end = self._collect(stack, threads)
+                sent, end = self._collect(stream, stack, threads)
                 stream.finish()
                 self._dismiss(threads)
         finally:
@@ -112,7 +119,9 @@ class _Sending:
         _check(sent, end)
         return sent, end
 
-    def _collect(self, stack: ExitStack, threads: list[threading.Thread]) -> tuple[list[SentPart], _End]:
+    def _collect(
+        self, stream: Stream, stack: ExitStack, threads: list[threading.Thread]
+    ) -> tuple[list[SentPart], _End]:
         sent: list[SentPart] = []
         announced = 0
         end: _End | None = None
@@ -122,18 +131,26 @@ class _Sending:
                 raise news
             if news is None:
                 # The cutter ended without its last line: finish() says which member failed and how.
-                return sent, end or _End(-1, -1, "")
+                return sent, end or _End(-1, -1, "", "")
             if isinstance(news, Part):
                 announced += 1
                 if len(threads) - 1 < min(self._most_lanes, announced - len(sent)):
                     threads.append(_start(self._work, stack.enter_context(self._lane())))
-                self._waiting.put(news)
+                self._pass_on(self._order.add(news))
             elif isinstance(news, SentPart):
                 sent.append(news)
                 self._progress(sum(one.part.size for one in sent), None)
             else:
                 end = news
+                if self._repository.in_order:
+                    # With its last part an object sent in order is there: not before all is known to be well.
+                    stream.finish()
+                self._pass_on(self._order.end(end.parts))
         return sent, end
+
+    def _pass_on(self, parts: Sequence[Part]) -> None:
+        for part in parts:
+            self._waiting.put(part)
 
     def _dismiss(self, threads: Sequence[threading.Thread]) -> None:
         for _ in threads:
@@ -172,15 +189,47 @@ class _Sending:
             orders = f"send {part.number}\n{configuration(self._upload.sign(part))}\n"
             answer = _ask(stream, orders)
             sent = SentPart(part, answer.etag)
-            if answer.http.startswith("2") and self._upload.holds(sent):
-                with self._giving:
-                    self._sizes_given += 1
-                    size = self._repository.part_size(self._sizes_given)
-                _tell(stream, f"free {part.number} {size}\n")
-                return sent
+            # In order the store itself says what it has, also of a part whose reply was lost.
+            if (self._repository.in_order or answer.http.startswith("2")) and self._upload.holds(sent):
+                return self._sent(stream, sent)
             if _hopeless(answer, attempt) or self._over.wait(min(0.25 * 2**attempt, _LONGEST_PAUSE)):
                 break
         raise _refused(part, answer, self._host.name)
+
+    def _sent(self, stream: Stream, sent: SentPart) -> SentPart:
+        with self._giving:
+            self._sizes_given += 1
+            size = self._repository.part_size(self._sizes_given)
+        _tell(stream, f"free {sent.part.number} {size}\n")
+        return sent
+
+
+class _Order:
+    """Which parts may be sent: each at once, or (`whole`) in order, when it is known whether it is the last."""
+
+    def __init__(self, *, whole: bool) -> None:
+        self._whole = whole
+        self._held: dict[int, Part] = {}
+        self._next = 1
+
+    def add(self, part: Part) -> Sequence[Part]:
+        """Hashes are taken side by side, so that parts are announced in any order."""
+        if not self._whole:
+            return [part]
+        self._held[part.number] = part
+        return self._ready(0)
+
+    def end(self, count: int) -> Sequence[Part]:
+        """There are so many."""
+        return self._ready(count)
+
+    def _ready(self, count: int) -> Sequence[Part]:
+        ready = []
+        while self._next in self._held and (self._next == count or self._next + 1 in self._held):
+            part = self._held.pop(self._next)
+            ready.append(replace(part, last=part.number == count))
+            self._next += 1
+        return ready
 
 
 def _start(work: Callable[[Stream], None], stream: Stream) -> threading.Thread:
@@ -192,7 +241,7 @@ def _start(work: Callable[[Stream], None], stream: Stream) -> threading.Thread:
 def _understood(words: list[str]) -> Part | _End:
     if words[0] == "part":
         return Part(int(words[1]), int(words[2]), words[3], words[4])
-    return _End(int(words[1]), int(words[2]), words[3])
+    return _End(int(words[1]), int(words[2]), words[3], words[4])
 
 
 def _tell(stream: Stream, orders: str) -> None:

@@ -46,21 +46,29 @@ class ObjectInfo:
 
 @frozen
 class Address:
-    """A presigned address: whoever holds it may do one thing until it expires, so it is a secret."""
+    """A presigned address: whoever holds it may do one thing until it expires, so it is a secret.
+
+    `skip` is how many bytes at the beginning of what is to be sent are there already.
+    """
 
     url: Secret
     method: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    skip: int = 0
 
 
 @frozen
 class Part:
-    """One part of an upload as its sender measured it; `number` counts from 1."""
+    """One part of an upload as its sender measured it; `number` counts from 1.
+
+    Where parts go in order, the last one is known as such.
+    """
 
     number: int
     size: int
     md5: str
     sha256: str
+    last: bool = False
 
 
 @frozen
@@ -148,11 +156,13 @@ class Upload(Protocol):
         ...
 
     def holds(self, sent: SentPart) -> bool:
-        """Whether the ETag proves that the part arrived whole; where ETags prove nothing, `complete` reads back."""
+        """Whether the part arrived whole, by its ETag or by what the store says; where neither proves anything,
+        `complete` does."""
         ...
 
-    def complete(self, parts: Sequence[SentPart]) -> None:
-        """Make the object appear; RepositoryError if an ETag is not the MD5 its sender measured."""
+    def complete(self, parts: Sequence[SentPart], md5: str = "") -> None:
+        """Make the object appear; RepositoryError if it is not what its sender measured. `md5` (hex) is of the whole,
+        measured only where parts go in order."""
         ...
 
     def abort(self) -> None:
@@ -167,6 +177,11 @@ class Presigning(Protocol):
     @property
     def transfer(self) -> Transfer:
         """Who moves the bytes, as the inventory says."""
+        ...
+
+    @property
+    def in_order(self) -> bool:
+        """Whether parts have to be sent one after the other, and the last one as such."""
         ...
 
     def part_size(self, number: int) -> int:

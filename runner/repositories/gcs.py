@@ -1,8 +1,8 @@
 """A repository in a bucket of Google Cloud Storage.
 
-What is large is sent in chunks of a resumable upload: of a link that breaks, only the chunk under way is sent
-again. An upload that was not finished is never listed, and Google forgets it after a week
-(https://cloud.google.com/storage/docs/resumable-uploads), so that there is nothing to sweep.
+What is large is sent in chunks of a resumable upload, by this process or by the host itself (gcs_upload.py): of a link
+that breaks, only the chunk under way is sent again. An upload that was not finished is never listed, and Google forgets
+it after a week (https://cloud.google.com/storage/docs/resumable-uploads), so that there is nothing to sweep.
 """
 
 from __future__ import annotations
@@ -18,11 +18,21 @@ from typing import Any, BinaryIO, Final
 from runner.errors import ObjectNotFound, RepositoryError
 from runner.frozen import frozen
 from runner.repositories import gcs_errors
-from runner.repositories.contract import NOT_ENCRYPTED, EncryptionKeys, Lock, ObjectInfo, StoredObject
-from runner.repositories.gcs_client import Account, connect, patient
+from runner.repositories.contract import (
+    NOT_ENCRYPTED,
+    Address,
+    EncryptionKeys,
+    Lock,
+    ObjectInfo,
+    StoredObject,
+    Transfer,
+)
+from runner.repositories.gcs_client import Account, asking, can_sign, connect, patient, signed_address
 from runner.repositories.gcs_reading import ChunkedReader
+from runner.repositories.gcs_upload import ResumableUpload
 from runner.repositories.keys import check_key, check_prefix, is_key
 from runner.repositories.streams import BLOCK, Tap, buffered
+from runner.secret import Secret
 
 # Google wants a multiple of 256 KiB; one chunk is kept in memory, to be sent again.
 CHUNK: Final = 16 * 1024 * 1024
@@ -45,6 +55,7 @@ class GcsSettings:
     storage_class: str | None = None
     kms_key_name: str | None = None
     chunk_size: int = CHUNK
+    transfer: Transfer = Transfer.RELAY
 
 
 class GcsRepository:
@@ -64,6 +75,29 @@ class GcsRepository:
     @property
     def encryption(self) -> EncryptionKeys:
         return self._encryption
+
+    @property
+    def transfer(self) -> Transfer:
+        """Relayed too where the account cannot sign addresses and nobody insists."""
+        wanted = self._settings.transfer
+        return Transfer.RELAY if wanted is Transfer.AUTO and not can_sign(self._client) else wanted
+
+    @property
+    def in_order(self) -> bool:
+        return True
+
+    def part_size(self, number: int) -> int:
+        return self._settings.chunk_size
+
+    def begin(self, key: str) -> ResumableUpload:
+        blob = self._new(key)
+        with self._explained(f"beginning to store {key}"):
+            address = blob.create_resumable_upload_session(content_type=_TYPE, checksum=None, retry=self._retry)
+        return ResumableUpload(asking(self._client), address, blob, self._explained, self.describe())
+
+    def address_to_get(self, key: str, lifetime: timedelta) -> Address:
+        with self._explained(f"signing an address of {key}"):
+            return Address(Secret(signed_address(self._client, self._blob(key), lifetime)), "GET")
 
     def describe(self) -> str:
         endpoint = self._settings.account.endpoint

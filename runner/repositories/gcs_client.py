@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from runner.errors import RepositoryError
 from runner.frozen import frozen
+from runner.repositories.gcs_upload import Asking, Said
 from runner.secret import Secret
 
 PATIENCE: Final = 120
@@ -61,6 +63,33 @@ def _credentials(account: Account) -> tuple[Any, str | None]:
         return made.from_service_account_info(key, scopes=_SCOPES), key.get("project_id")
     except ValueError as error:
         raise _unusable(account, str(error)) from None
+
+
+def can_sign(client: Any) -> bool:
+    """Whether the account's private key is at hand, as of a service account."""
+    return callable(getattr(client._credentials, "sign_bytes", None))
+
+
+def signed_address(client: Any, blob: Any, lifetime: timedelta) -> str:
+    """An address that gives the object for so long; RepositoryError if the account cannot sign."""
+    if not can_sign(client):
+        raise RepositoryError(
+            "this account cannot sign addresses",
+            why="only the private key of a service account can",
+            hint="give service_account_file, or leave `transfer` out: then the controller moves the bytes",
+        )
+    which = {"api_access_endpoint": client._connection.API_BASE_URL, "generation": blob.generation}
+    return str(blob.generate_signed_url(version="v4", expiration=lifetime, **which))
+
+
+def asking(client: Any) -> Asking:
+    """How to ask about an upload by its own address, which is all the permission that takes."""
+
+    def ask(method: str, address: str, headers: Mapping[str, str]) -> Said:
+        answer = client._http.request(method, address, data=b"", headers=dict(headers), timeout=60)
+        return Said(answer.status_code, answer.headers)
+
+    return ask
 
 
 def patient(seconds: int) -> Any:

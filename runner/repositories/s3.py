@@ -115,6 +115,10 @@ class S3Repository:
     def transfer(self) -> Transfer:
         return self._settings.transfer
 
+    @property
+    def in_order(self) -> bool:
+        return False
+
     def describe(self) -> str:
         at = f" at {self._settings.endpoint}" if self._settings.endpoint else ""
         return f"s3://{self._settings.bucket}/{self._prefix}".rstrip("/") + at

@@ -101,7 +101,7 @@ class MultipartUpload:
     def holds(self, sent: SentPart) -> bool:
         return self._opaque_etags or sent.etag.lower() == sent.part.md5
 
-    def complete(self, parts: Sequence[SentPart]) -> None:
+    def complete(self, parts: Sequence[SentPart], md5: str = "") -> None:
         parts = sorted(parts, key=lambda sent: sent.part.number)
         self._check(parts)
         listed = [{"PartNumber": sent.part.number, "ETag": f'"{sent.etag}"'} for sent in parts]

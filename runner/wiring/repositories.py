@@ -141,6 +141,7 @@ class DefinedRepositories:
         given: dict[str, Any] = {key: definition[key] for key in GCS_PLAIN if definition.get(key) is not None}
         if said := definition.get("delete_with"):
             given["deleting"] = self._account({**definition, **dict.fromkeys(ACCOUNT), **said})
+        given["transfer"] = Transfer(definition.get("transfer", "relay"))
         settings, encryption = GcsSettings(**given, account=self._account(definition)), self._encryption(definition)
         if moment := definition.get("as_of"):
             return PastGcsRepository(name, settings, _moment(name, moment), encryption)

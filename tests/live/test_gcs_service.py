@@ -18,10 +18,11 @@ def bucket(google_store: GoogleStore) -> str:
     return google_store.create_bucket(versioning=True, retention=True)
 
 
+@pytest.mark.parametrize("transfer", ["relay", "target"])
 def test_a_service_is_backed_up_to_google_and_recovered_on_a_new_host(
-    rig: Rig, google_store: GoogleStore, bucket: str
+    rig: Rig, google_store: GoogleStore, bucket: str, transfer: str
 ) -> None:
-    rig.describe(google_store.repository(bucket, "production"))
+    rig.describe(google_store.repository(bucket, "production", transfer=transfer))
     rows = rig.rows(rig.database)
     rig.play("backup.yml")
     assert len(rig.backups()) == 2

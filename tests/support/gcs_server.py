@@ -1,15 +1,18 @@
 """A Google Cloud Storage on loopback: gcp-storage-emulator, and what it lacks of the real one.
 
 Run as a program: PORT and, in the environment, GCS_CLIENT_EMAIL and GCS_PUBLIC_KEY of the one service account it
-knows. Beside the emulator's: tokens are given for signed assertions and asked for; `ifGenerationMatch` counts;
-holds and retentions keep objects from being deleted or replaced; buckets with versions keep them; a chunk that
-comes twice is taken once; a bucket that is not there is said not to be there. Data live in memory.
+knows. Beside the emulator's: tokens are given for signed assertions and asked for; signed addresses (V4) are honoured,
+for as long as they say; `ifGenerationMatch` counts; holds and retentions keep objects from being deleted or replaced;
+buckets with versions keep them; a chunk that comes twice is taken once, one that was cut off in steps of 256 KiB; of an
+upload of which nothing came it is not said that a byte did; a bucket that is not there is said not to be there. Data
+live in memory.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -30,6 +33,7 @@ from gcp_storage_emulator.exceptions import NotFound
 from gcp_storage_emulator.handlers import buckets, objects
 from gcp_storage_emulator.storage import Storage
 
+STEP = 256 * 1024
 # Fields that the emulator would drop.
 objects._WRITABLE_FIELDS = (*objects._WRITABLE_FIELDS, "temporaryHold", "eventBasedHold", "retention", "kmsKeyName")
 
@@ -103,6 +107,8 @@ class Handler(emulator.RequestHandler):  # type: ignore[misc]  # the emulator ha
         body = self.rfile.read(length)
         if len(body) < length:
             self.close_connection = True
+            with self.lock:
+                self._keep(body)
             return
         socket, self.rfile = self.rfile, io.BytesIO(body)
         try:
@@ -113,6 +119,15 @@ class Handler(emulator.RequestHandler):  # type: ignore[misc]  # the emulator ha
             self._send(refusal.status, json.dumps(said).encode(), "application/json")
         finally:
             self.rfile = socket
+
+    def _keep(self, body: bytes) -> None:
+        """Of a chunk that was cut off stays what makes whole steps, which is then not sent again."""
+        query = parse_qs(urlsplit(self.path).query)
+        start = self.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
+        if self.command == "PUT" and "upload_id" in query and start.isdigit():
+            self.storage.add_to_resumable_upload(
+                query["upload_id"][0], body[: len(body) - len(body) % STEP], None, int(start)
+            )
 
     def do_GET(self) -> None:  # noqa: N802  the names http.server asks for
         self._serve("GET")
@@ -139,6 +154,8 @@ class Handler(emulator.RequestHandler):  # type: ignore[misc]  # the emulator ha
         if "upload_id" in query:
             # The address of an upload is its own permission.
             return self._upload(method, query["upload_id"])
+        if "X-Goog-Signature" in query:
+            return self._signed(method, path, query)
         if self.headers.get("Authorization", "").removeprefix("Bearer ") not in self.tokens:
             raise Refusal(401, "Invalid Credentials")
         return self._known_caller(method, path, query, body)
@@ -225,6 +242,10 @@ class Handler(emulator.RequestHandler):  # type: ignore[misc]  # the emulator ha
             return self._send(499, b"", "text/plain")
         if upload in self.storage.done:
             return self._send(200, json.dumps(self.storage.done[upload]).encode(), "application/json")
+        asked = self.headers.get("Content-Range", "")
+        if asked.startswith("bytes */") and asked != "bytes */0" and not self.storage.get_resumable_byte_count(upload):
+            # The emulator would say that the first byte is there.
+            return self._send(308, b"", "text/plain")
         emulator.Router(self).handle(method)
         return None
 
@@ -240,6 +261,31 @@ class Handler(emulator.RequestHandler):  # type: ignore[misc]  # the emulator ha
         described, content = self._known(bucket, name, query["generation"])
         if query.get("alt") != "media":
             return self._send(200, json.dumps(described).encode(), "application/json")
+        return self._give(content)
+
+    def _signed(self, method: str, path: str, query: dict[str, str]) -> None:
+        """https://cloud.google.com/storage/docs/authentication/canonical-requests, of what is only read."""
+        resource, signed = path, urlsplit(self.path).query.partition("&X-Goog-Signature=")[0]
+        request = (method, resource, signed, f"host:{self.headers['Host']}\n", "host", "UNSIGNED-PAYLOAD")
+        scope = query["X-Goog-Credential"].partition("/")[2]
+        digest = hashlib.sha256("\n".join(request).encode()).hexdigest()
+        said = "\n".join(("GOOG4-RSA-SHA256", query["X-Goog-Date"], scope, digest)).encode()
+        key = serialization.load_pem_public_key(os.environ["GCS_PUBLIC_KEY"].encode())
+        assert isinstance(key, rsa.RSAPublicKey)
+        try:
+            key.verify(bytes.fromhex(query["X-Goog-Signature"]), said, padding.PKCS1v15(), hashes.SHA256())
+        except InvalidSignature:
+            raise Refusal(403, "SignatureDoesNotMatch") from None
+        begun = datetime.strptime(query["X-Goog-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        if (datetime.now(UTC) - begun).total_seconds() > int(query["X-Goog-Expires"]):
+            raise Refusal(400, "ExpiredToken")
+        bucket, _, name = unquote(path.lstrip("/")).partition("/")
+        there = self.storage.objects.get(bucket, {}).get(name)
+        generation = query.get("generation") or (there["generation"] if there else "0")
+        return self._give(self._known(bucket, name, generation)[1])
+
+    def _give(self, content: bytes) -> None:
+        """All of it, or the range that is asked for."""
         start, _, end = self.headers.get("Range", "").removeprefix("bytes=").partition("-")
         if not start:
             return self._send(200, content, "application/octet-stream")
