@@ -39,8 +39,9 @@ class Tap(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        # A source that has ended may be closed by then: it is not asked again.
-        data = b"" if self._ended else self._source.read(len(buffer))
+        # A source that has ended may be closed by then: it is not asked again. Of a whole part, for which a reader asks
+        # at once, every stream on its way would hold a copy.
+        data = b"" if self._ended else self._source.read(min(len(buffer), BLOCK))
         if not data:
             self._end()
             return 0
