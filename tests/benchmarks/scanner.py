@@ -1,9 +1,9 @@
 """The benchmarks' database: what a security scanner keeps after a few thousand scans of real size.
 
 Several tables carry the bytes, as in such a service: the components of SBOMs, findings, what was seen as evidence, an
-audit log. Half of a row is words and paths that repeat themselves, the rest is what does not: hashes, UUIDs, tokens,
-times. gzip halves it, at 30 MB/s. The data of tests/support/scanner_data.py, made to be odd and not to be large, are so
-alike that gzip makes a tenth of them at 120 MB/s: beside that, nothing that a backup does would look quick.
+audit log. Part of a row is words and paths that repeat themselves, the rest is what does not: hashes, UUIDs, tokens,
+times. The rows of tests/support/scanner_data.py, made to be odd and not to be large, are so alike that compressing them
+costs next to nothing: beside that, nothing that a backup does would look quick.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class Scanner:
 
 
 def fill(connection: psycopg.Connection[Any], scans: int = SCANS) -> None:
-    """Create the tables and fill them: for the usual number of scans 1.2 GB on disk, and 1 GB as SQL."""
+    """Create the tables and fill them: for the usual number of scans 1.2 GB on disk."""
     connection.execute(SCHEMA)
     scanner = Scanner(scans)
     for table, rows in (
