@@ -15,6 +15,7 @@ from runner.backup.curl import OPTIONS
 from runner.hosts.contract import Command as HostCommand
 from runner.hosts.contract import Host, Pipeline, Script, command
 from runner.hosts.hashing import SHA256
+from runner.hosts.splitting import SPLIT, split_into
 from runner.repositories.receiving import PLAIN
 
 _MEMORY: Final = "/dev/shm"
@@ -29,16 +30,14 @@ set -- "$1" $(df -Pk "$2" | tail -n 1)
 [ "$5" -gt "$1" ] || exit 3
 """)
 
-_WHOLE: Final = 'exec tee -- "$1/whole"'
-
-_CUT: Final = f"""{SHA256}umask 077
+_CUT: Final = f"""{SHA256}{SPLIT}umask 077
 cd -- "$1" || exit
 md5_too=$2
 shift 2
 if [ "$md5_too" ]; then
   mkfifo -m 600 whole.too || exit
   md5sum <whole.too >whole.md5 &
-  tee -- whole.too <whole | sha256 >whole.sum &
+  split_into whole.too <whole | sha256 >whole.sum &
 else
   sha256 <whole >whole.sum &
 fi
@@ -107,7 +106,7 @@ def cutter(
 
     With `md5_too` the MD5 of the whole is taken as well, which costs another pass through memory.
     """
-    whole = Script(_WHOLE, (directory,), env=PLAIN)
+    whole = split_into(f"{directory}/whole", **PLAIN)
     cut = Script(_CUT, (directory, "yes" if md5_too else "", *map(str, sizes)), env=PLAIN)
     return Pipeline((*producer, whole, cut))
 

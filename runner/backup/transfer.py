@@ -23,8 +23,9 @@ from runner.errors import RepositoryError, SentraPlayError, VerificationFailed
 from runner.frozen import frozen
 from runner.hosts.contract import Command, CommandFailed, Host, Pipeline, Reader, Runnable, Script, command
 from runner.hosts.hashing import sha256_of, sha256_of_input
+from runner.hosts.splitting import split_into
 from runner.repositories.contract import OnHost, Presigning, Repository, StoredObject, Transfer
-from runner.repositories.receiving import PLAIN, explain, fill, receive_into
+from runner.repositories.receiving import PLAIN, explain, fill
 from runner.repositories.streams import Tap, buffered
 
 Way = Literal["directory", "target", "relay"]
@@ -177,7 +178,7 @@ def _store_here(
 
 
 def _receive(host: Host, members: tuple[Command | Script, ...], temporary: str, stdin: bytes, progress: Moved) -> str:
-    whole = Pipeline((*members, receive_into(temporary), sha256_of_input(**PLAIN)))
+    whole = Pipeline((*members, split_into(temporary, **PLAIN), sha256_of_input(**PLAIN)))
     with watching(host, temporary, progress), host.stream(whole) as stream:
         fill(stream, io.BytesIO(stdin))
         said = stream.stdout.read()

@@ -14,9 +14,10 @@ from typing import BinaryIO, Final
 from runner.errors import AlreadyExists, ObjectNotFound, RepositoryError, SentraPlayError
 from runner.hosts.contract import CommandFailed, Host, Pipeline, Script, command
 from runner.hosts.hashing import sha256_of_input
+from runner.hosts.splitting import split_into
 from runner.repositories.contract import NOT_ENCRYPTED, EncryptionKeys, ObjectInfo, StoredObject
 from runner.repositories.keys import check_key, check_prefix, is_key
-from runner.repositories.receiving import PLAIN, explain, fill, receive_into
+from runner.repositories.receiving import PLAIN, explain, fill
 from runner.repositories.streams import Tap, buffered
 
 _INCOMING: Final = ".incoming"
@@ -118,7 +119,7 @@ class DirectoryRepository:
 
     def _receive(self, key: str, temporary: str, source: BinaryIO) -> StoredObject:
         tap = Tap(source)
-        with self._host.stream(Pipeline((receive_into(temporary), sha256_of_input(**PLAIN)))) as stream:
+        with self._host.stream(Pipeline((split_into(temporary, **PLAIN), sha256_of_input(**PLAIN)))) as stream:
             fill(stream, buffered(tap))
             arrived = stream.stdout.read().split(b" ")[0].decode()
             with self._explained():

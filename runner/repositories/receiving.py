@@ -1,4 +1,4 @@
-"""Bytes arriving on a host: into a file and through a hash at once."""
+"""Bytes arriving on a host."""
 
 from __future__ import annotations
 
@@ -7,27 +7,13 @@ from contextlib import suppress
 from typing import BinaryIO, Final
 
 from runner.errors import RepositoryError
-from runner.hosts.contract import CommandFailed, Script, Stream
+from runner.hosts.contract import CommandFailed, Stream
 from runner.repositories.streams import BLOCK
 
 PLAIN: Final = {"LC_ALL": "C"}
 
-# tee of GNU stops at the first failed write only when told to, and would read on for hours after the
-# disk is full; other tees do not know the option.
-_RECEIVE: Final = """
-if tee --output-error=exit /dev/null </dev/null >/dev/null 2>&1
-then exec tee --output-error=exit "$1"
-else exec tee "$1"
-fi
-"""
-
 _FULL: Final = re.compile(r"No space left on device|Disk quota exceeded")
 _DENIED: Final = re.compile(r"Permission denied|Read-only file system|Operation not permitted")
-
-
-def receive_into(path: str) -> Script:
-    """A member of a pipeline that writes what it reads to the file `path` and passes it on."""
-    return Script(_RECEIVE, (path,), env=PLAIN)
 
 
 def fill(stream: Stream, source: BinaryIO) -> None:

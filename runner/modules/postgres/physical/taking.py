@@ -19,17 +19,18 @@ from runner.backup.writer import BackupWriter
 from runner.errors import TaskFailed
 from runner.frozen import frozen
 from runner.hosts.contract import Command, Host, Pipeline, Reader, Script, command
+from runner.hosts.splitting import SPLIT
 from runner.modules.contract import Acting
 from runner.modules.postgres import space
 from runner.modules.postgres.session import Postgres
+from runner.repositories.receiving import PLAIN
 
 # The server's own list of files comes last in the stream. It is kept beside the bytes as they pass: it alone says
 # where in the WAL the backup begins and ends, and an incremental backup needs it.
-_KEEP_MANIFEST: Final = """
-umask 077
+_KEEP_MANIFEST: Final = f"""{SPLIT}umask 077
 mkfifo -- "$1/passing" || exit
-{ tar -x -O -f - backup_manifest; status=$?; cat >/dev/null; exit "$status"; } <"$1/passing" >"$1/backup_manifest" &
-tee -- "$1/passing" || exit
+{{ tar -x -O -f - backup_manifest; status=$?; cat >/dev/null; exit "$status"; }} <"$1/passing" >"$1/backup_manifest" &
+split_into "$1/passing" || exit
 wait "$!"
 """
 _END: Final = Script('exec tail -c 65536 -- "$1"')
@@ -63,7 +64,9 @@ def stream(at: Acting, server: Postgres, how: Taking, compression: Compression, 
     with at.host.private_directory() as directory:
         writer.store(
             at.host,
-            Pipeline((_call(server, how, "-D", "-"), Script(_KEEP_MANIFEST, (directory,)), *compression.members)),
+            Pipeline(
+                (_call(server, how, "-D", "-"), Script(_KEEP_MANIFEST, (directory,), env=PLAIN), *compression.members)
+            ),
             f"base.tar{compression.suffix}",
             role=BASE_ROLE,
             format="tar",
