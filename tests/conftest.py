@@ -26,6 +26,7 @@
 `fault_proxy` (test): `fault_proxy((host, port), Fault(cut_up=1000, times=1))`: `host`, `port`, `url`, `fault =`,
     `cut_now`, `stall_now`, `go_on`, `connections`, `bytes_up`, `bytes_down`.
 `busybox` (session): a directory whose programs are busybox's, its shell too, and curl: a PATH for small systems.
+`host` (test): this machine as a Host.
 `tiny_disk` (test): a file system of 4 MiB at `path`: `fill(leave=0)`, `free()`.
 
 `machines` (test): `machines("name", kind="docker" or "plain", images=False)`, whole servers with users root, deploy and
@@ -49,12 +50,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from runner.hosts.contract import Host
+from runner.hosts.local import open_local
 from tests.support.accounts import Account
 from tests.support.capabilities import by_radosgw, require, why_missing
 from tests.support.compose import ComposeStack, start_stack
@@ -217,6 +220,12 @@ def fault_proxy() -> Iterator[Callable[..., FaultProxy]]:
             return stack.enter_context(FaultProxy(target, fault, listen))
 
         yield start
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    with closing(open_local()) as local:
+        yield local
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """What every host promises.
 
-Guarantees, each checked by tests/contracts/test_hosts.py against every implementation:
+Guarantees, each checked by tests/contracts/test_host*.py against every implementation:
 
 - What runs is given as data (`Command`, `Script`, `Pipeline`) and quoted in one place; no argument
   is ever read by a shell, whatever bytes it holds.

@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from runner.hosts.contract import Become, Host
+import pytest
+
+from runner.errors import ConnectionLost, HostUnreachable
+from runner.hosts.contract import Become, Host, command
 from runner.hosts.local import open_local
 from runner.hosts.ssh import Ssh
 from runner.hosts.ssh_settings import SshSettings
@@ -41,6 +44,14 @@ def opened(host: SshHost, **changes: object) -> Iterator[Host]:
         yield reached
     finally:
         reached.close()
+
+
+def refused(host: SshHost, **changes: object) -> HostUnreachable:
+    """The error of a host that must not be reached."""
+    with opened(host, **changes) as reached, pytest.raises(HostUnreachable) as caught:
+        reached.run(command("true"), timeout=30)
+    assert not isinstance(caught.value, ConnectionLost)
+    return caught.value
 
 
 def path_with_shell(workplace: Workplace, shell: str) -> str:

@@ -10,13 +10,13 @@ import pytest
 from runner.errors import TimedOut
 from runner.hosts.contract import Become, CommandFailed, Pipeline, Script, command
 from runner.hosts.fake import FakeHost, Ran
-from tests.contracts.test_hosts import (
-    test_a_nul_byte_in_an_argument_is_refused,
+from tests.contracts.test_host_files import (
     test_a_private_directory_goes_when_its_user_fails,
     test_put_says_why_it_cannot,
     test_read_takes_no_more_than_its_limit,
     test_stat_of_nothing_is_none,
 )
+from tests.contracts.test_hosts import test_a_nul_byte_in_an_argument_is_refused
 
 __all__ = [
     "test_a_nul_byte_in_an_argument_is_refused",

@@ -1,11 +1,9 @@
-"""What hosts/contract.py promises, held against every kind of host."""
+"""What hosts/contract.py promises of commands, held against every kind of host."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
-import os
 import secrets
 import threading
 import time
@@ -14,51 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from runner.demo.keeper import is_running
-from runner.errors import Interrupted, TaskFailed, TimedOut
-from runner.hosts.contract import Become, Command, CommandFailed, Host, Pipeline, Script, TcpAddress, command
-from tests.contracts.host_kinds import KINDS
-from tests.support.sshd import SshServer
-from tests.support.workplace import Workplace, wait_until
+from runner.errors import TaskFailed
+from runner.hosts.contract import Command, CommandFailed, Host, Pipeline, Script, TcpAddress, command
 
 pytestmark = pytest.mark.live
 
+
 EVERY_BYTE = bytes(range(256)) * 3
+
+
 NASTY = "a b\n'c' \"d\" `id` $(id -un) $HOME \\n * ? [x] ; & | < > # ~ ! -n %s \t\x01\x7f é\udcff "
-
-
-@pytest.fixture(scope="module", params=list(KINDS))
-def kind(request: pytest.FixtureRequest, workplace: Workplace, sshd: SshServer) -> Iterator[Host]:
-    yield from KINDS[request.param](workplace, sshd)
-
-
-@pytest.fixture
-def host(kind: Host) -> Host:
-    """The host with a deadline, so that no test can hang."""
-    return kind.view(deadline=time.monotonic() + 60)
-
-
-@pytest.fixture
-def place(host: Host) -> Iterator[str]:
-    with host.private_directory() as directory:
-        yield directory
-
-
-def pid_from(path: str) -> int:
-    """The pid a script wrote there (every host of these tests is this machine)."""
-    text = ""
-
-    def there() -> bool:
-        nonlocal text
-        with contextlib.suppress(OSError):
-            text = Path(path).read_text()
-        return text.endswith("\n")
-
-    wait_until(f"a pid in {path}", there, 10)
-    return int(text)
-
-
-# --- what runs, and how it is quoted
 
 
 def test_arguments_reach_the_program_as_they_are(host: Host) -> None:
@@ -112,9 +75,6 @@ def test_a_script_may_end_itself_in_every_way(host: Host) -> None:
 
 def test_a_missing_program_is_status_127(host: Host) -> None:
     assert host.run(command("no-such-program"), check=False).exit_code == 127
-
-
-# --- status and output
 
 
 def test_a_failure_carries_the_result_that_explains_it(host: Host) -> None:
@@ -179,9 +139,6 @@ def test_output_just_under_the_cap_is_collected(host: Host) -> None:
     assert len(result.stdout) == 16 * 1024 * 1024
 
 
-# --- standard input
-
-
 def test_standard_input_is_empty_unless_given(host: Host) -> None:
     assert host.run(command("cat"), timeout=10).stdout == ""
     assert host.run(Script("cat"), timeout=10).stdout == ""
@@ -230,300 +187,6 @@ def every_argv() -> list[tuple[str, bytes]]:
     return found
 
 
-# --- deadlines, interruption, what is left running
-
-
-def test_a_deadline_kills_the_command_with_all_it_started(host: Host, place: str) -> None:
-    script = Script('sleep 1000 & echo $! >"$1"; wait', (f"{place}/pid",))
-    started = time.monotonic()
-    with pytest.raises(TimedOut, match="killed with everything"):
-        host.run(script, timeout=1.0)
-    assert time.monotonic() - started < 6
-    assert not is_running(pid_from(f"{place}/pid"))
-    assert host.run(command("echo", "usable")).stdout == "usable\n"
-
-
-def test_a_command_that_ignores_term_is_killed_all_the_same(host: Host, place: str) -> None:
-    script = Script('trap "" TERM; echo $$ >"$1"; while :; do sleep 1; done', (f"{place}/pid",))
-    with pytest.raises(TimedOut, match="killed with everything"):
-        host.run(script, timeout=0.5)
-    assert not is_running(pid_from(f"{place}/pid"))
-
-
-def test_a_timeout_can_only_shorten_the_views_deadline(host: Host) -> None:
-    hurried = host.view(deadline=time.monotonic() + 0.5)
-    with pytest.raises(TimedOut):
-        hurried.run(command("sleep", "30"), timeout=1000)
-
-
-def test_an_interrupted_command_is_killed_and_its_caller_told(host: Host, place: str) -> None:
-    errors: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            host.run(Script('echo $$ >"$1"; sleep 1000', (f"{place}/pid",)))
-        except BaseException as error:  # noqa: BLE001 - handed to the test
-            errors.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    pid = pid_from(f"{place}/pid")
-    host.interrupt()
-    thread.join(15)
-    assert [type(error) for error in errors] == [Interrupted]
-    assert not is_running(pid)
-    assert host.run(command("echo", "usable")).stdout == "usable\n"
-
-
-def test_a_job_left_in_the_background_lives_on_and_disturbs_nobody(host: Host, place: str) -> None:
-    script = Script('(sleep 1; echo noise; echo noise >&2; sleep 2) & echo $! >"$1"', (f"{place}/pid",))
-    host.run(script)
-    pid = pid_from(f"{place}/pid")
-    assert host.run(Script("sleep 1.5; echo clean")).stdout == "clean\n"
-    assert host.run(command("true")).stderr == ""
-    detached = Script('sleep 30 >/dev/null 2>&1 </dev/null & echo $! >"$1"', (f"{place}/pid2",))
-    host.run(detached)
-    survivor = pid_from(f"{place}/pid2")
-    with pytest.raises(TimedOut):
-        host.run(command("sleep", "30"), timeout=0.3)
-    assert is_running(survivor)
-    host.run(Script("kill $1 $2 2>/dev/null; true", (str(pid), str(survivor))))
-
-
-def test_several_threads_may_call_at_once(host: Host) -> None:
-    results: dict[int, str] = {}
-
-    def work(number: int) -> None:
-        for round_ in range(3):
-            results[number * 10 + round_] = host.run(command("echo", f"{number}.{round_}")).stdout
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(12)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert results == {n * 10 + r: f"{n}.{r}\n" for n in range(12) for r in range(3)}
-
-
-def test_two_users_of_one_host_do_not_mix(host: Host) -> None:
-    if host.run(command("id", "-u")).stdout != "0\n":
-        pytest.skip("only root may become anybody here")
-    nobody = host.view(become=Become("nobody"))
-    assert nobody.run(command("id", "-un")).stdout == "nobody\n"
-    assert host.run(command("id", "-un")).stdout == "root\n"
-
-
-# --- streams
-
-
-def test_a_stream_carries_bytes_both_ways_in_order(host: Host) -> None:
-    data = secrets.token_bytes(5_000_000)
-    received: list[bytes] = []
-    with host.stream(Pipeline((command("cat"), command("cat")))) as stream:
-        source = stream.stdin
-        reader = threading.Thread(target=lambda: received.append(stream.stdout.read()))
-        reader.start()
-        source.write(data)
-        source.close()
-        reader.join(30)
-        result = stream.finish()
-    assert received == [data]
-    assert result.statuses == (0, 0)
-
-
-def test_a_stream_that_only_reads_gets_an_empty_input(host: Host) -> None:
-    with host.stream(command("cat"), timeout=10) as stream:
-        assert stream.stdout.read() == b""
-        assert stream.finish().ok
-
-
-def test_a_stream_tells_every_members_status(host: Host) -> None:
-    with host.stream(Pipeline((Script("echo a; exit 3"), command("cat")))) as stream:
-        assert stream.stdout.read() == b"a\n"
-        with pytest.raises(CommandFailed) as caught:
-            stream.finish()
-    assert caught.value.result.statuses == (3, 0)
-
-
-def test_half_of_an_input_is_never_taken_for_the_whole(host: Host, place: str) -> None:
-    script = Script('cat >"$1.part"; mv "$1.part" "$1"', (f"{place}/whole",))
-    with pytest.raises(RuntimeError), host.stream(script) as stream:
-        stream.stdin.write(b"x" * 2_000_000)
-        stream.stdin.flush()
-        raise RuntimeError
-    assert host.stat(f"{place}/whole") is None
-
-
-def test_an_unfinished_stream_is_killed(host: Host, place: str) -> None:
-    with host.stream(Script('echo $$ >"$1"; sleep 1000', (f"{place}/pid",))):
-        pid = pid_from(f"{place}/pid")
-    assert not is_running(pid)
-
-
-def test_a_stream_whose_command_ends_early_fails_by_its_status(host: Host) -> None:
-    with (
-        pytest.raises(CommandFailed, match="status 9: disk full"),
-        host.stream(Script("head -c 10 >/dev/null; echo disk full >&2; exit 9")) as stream,
-    ):
-        for _ in range(200):
-            stream.stdin.write(b"x" * 100_000)
-        stream.finish()
-
-
-def test_a_stream_has_a_deadline(host: Host) -> None:
-    with pytest.raises(TimedOut), host.stream(command("sleep", "100"), timeout=0.5) as stream:
-        stream.stdout.read()
-
-
-LATE = r"""
-trap 'echo cleaned >"$1"; exit 143' TERM
-sh -c 'trap "trap - TERM" TERM; while :; do sleep 0.1; done'
-"""
-"""Its child does not heed the first order to end, as one that is only being started then."""
-
-
-@pytest.mark.parametrize("way", ["run", "stream"])
-def test_what_misses_the_order_to_end_gets_it_again_and_traps_are_run(host: Host, place: str, way: str) -> None:
-    script = Script(LATE, (f"{place}/told",))
-    with pytest.raises(TimedOut):
-        if way == "run":
-            host.run(script, timeout=1.0)
-        else:
-            with host.stream(script, timeout=1.0) as stream:
-                stream.stdout.read()
-    assert host.read(f"{place}/told") == b"cleaned\n"
-
-
-def test_a_stream_can_be_interrupted(host: Host) -> None:
-    with pytest.raises(Interrupted), host.stream(Script("echo on; sleep 1000")) as stream:
-        assert stream.stdout.readline() == b"on\n"
-        threading.Timer(0.2, host.interrupt).start()
-        stream.stdout.read()
-
-
-# --- files
-
-
-def test_put_writes_the_whole_file_with_mode(host: Host, place: str) -> None:
-    for size in (0, 1000, 3_000_000):
-        data = secrets.token_bytes(size)
-        path = f"{place}/ünïcode 'quoted'\nname"
-        host.put(io.BytesIO(data), path, mode=0o640)
-        found = host.stat(path)
-        assert found is not None
-        assert (found.kind, found.mode, found.size) == ("file", 0o640, size)
-        assert host.read(path) == data
-    assert host.run(command("ls", "-A", place)).stdout.count("sentraplay") == 0
-
-
-def test_a_put_whose_source_breaks_leaves_nothing(host: Host, place: str) -> None:
-    class Breaking(io.BytesIO):
-        def read(self, size: int | None = -1) -> bytes:
-            if self.tell() >= 1_000_000:
-                raise OSError("source broke")
-            return super().read(size)
-
-    host.put(io.BytesIO(b"old"), f"{place}/f")
-    with pytest.raises(OSError, match="source broke"):
-        host.put(Breaking(b"x" * 4_000_000), f"{place}/f")
-    assert host.read(f"{place}/f") == b"old"
-    assert host.run(command("ls", "-A", place)).stdout == "f\n"
-
-
-def test_put_says_why_it_cannot(host: Host, place: str) -> None:
-    with pytest.raises(TaskFailed, match="cannot write /no/such/f"):
-        host.put(io.BytesIO(b"x"), "/no/such/f")
-    with pytest.raises(TaskFailed, match="is a directory"):
-        host.put(io.BytesIO(b"x"), place)
-    with pytest.raises(TaskFailed, match="absolute"):
-        host.put(io.BytesIO(b"x"), "~/f")
-
-
-def test_put_loses_nothing_that_was_written_meanwhile(host: Host, place: str) -> None:
-    path = f"{place}/f"
-    host.put(io.BytesIO(b"one"), path, replaces="")
-    with pytest.raises(TaskFailed, match="somebody else has changed it"):
-        host.put(io.BytesIO(b"two"), path, replaces="")
-    with pytest.raises(TaskFailed, match="somebody else has changed it"):
-        host.put(io.BytesIO(b"two"), path, replaces=hashlib.sha256(b"other").hexdigest())
-    assert host.read(path) == b"one"
-    host.put(io.BytesIO(b"two"), path, replaces=hashlib.sha256(b"one").hexdigest())
-    assert host.read(path) == b"two"
-
-
-def test_put_replaces_a_link_and_not_what_it_points_to(host: Host, place: str) -> None:
-    host.put(io.BytesIO(b"kept"), f"{place}/target")
-    host.run(command("ln", "-s", "target", f"{place}/link"))
-    host.put(io.BytesIO(b"new"), f"{place}/link")
-    assert (host.read(f"{place}/target"), host.read(f"{place}/link")) == (b"kept", b"new")
-
-
-def test_get_copies_any_size(host: Host, place: str) -> None:
-    data = secrets.token_bytes(3_000_000)
-    host.put(io.BytesIO(data), f"{place}/big")
-    sink = io.BytesIO()
-    host.get(f"{place}/big", sink)
-    assert sink.getvalue() == data
-    with pytest.raises(TaskFailed, match="No such file"):
-        host.get(f"{place}/missing", io.BytesIO())
-
-
-def test_stat_tells_what_lstat_tells(host: Host, place: str) -> None:
-    link = f"{place}/li nk"
-    host.run(Script('ln -s "$1" "$2"; mkfifo "$3"', ("a\nb ", link, f"{place}/fifo")))
-    found, real = host.stat(link), os.lstat(link)
-    assert found is not None
-    assert (found.kind, found.target, found.inode, found.uid) == ("link", "a\nb ", real.st_ino, real.st_uid)
-    assert abs(found.mtime - real.st_mtime) < 1
-    kinds = {path: host.stat(path) for path in ("/", "/dev/null", f"{place}/fifo")}
-    assert [found and found.kind for found in kinds.values()] == ["directory", "character", "fifo"]
-
-
-def test_stat_of_nothing_is_none(host: Host, place: str) -> None:
-    assert host.stat(f"{place}/nothing") is None
-    assert host.stat("/etc/passwd/below") is None
-
-
-def test_what_may_not_be_seen_is_an_error_not_an_absence(host: Host, place: str) -> None:
-    if host.run(command("id", "-u")).stdout == "0\n":
-        host.run(Script('mkdir -m 700 "$1"; chmod 711 "$2"', (f"{place}/closed", place)))
-        host = host.view(become=Become("nobody"))
-        with pytest.raises(TaskFailed, match="Permission denied"):
-            host.stat(f"{place}/closed/x")
-        return
-    with pytest.raises(TaskFailed, match="Permission denied"):
-        host.stat("/root/x")
-
-
-def test_read_takes_no_more_than_its_limit(host: Host, place: str) -> None:
-    host.put(io.BytesIO(b"x" * 100), f"{place}/f")
-    assert host.read(f"{place}/f", limit=100) == b"x" * 100
-    with pytest.raises(TaskFailed, match="larger than 99"):
-        host.read(f"{place}/f", limit=99)
-    with pytest.raises(TaskFailed, match="no such file"):
-        host.read(f"{place}/missing")
-    with pytest.raises(TaskFailed, match="not a regular file"):
-        host.read(place)
-
-
-def test_a_private_directory_is_private_and_goes(host: Host) -> None:
-    with host.private_directory() as directory:
-        found = host.stat(directory)
-        assert found is not None
-        assert (found.kind, found.mode) == ("directory", 0o700)
-        host.run(Script('mkdir "$1/sub"; echo x >"$1/sub/f"', (directory,)))
-    assert host.stat(directory) is None
-
-
-def test_a_private_directory_goes_when_its_user_fails(host: Host) -> None:
-    with pytest.raises(RuntimeError), host.private_directory() as directory:
-        raise RuntimeError
-    assert host.stat(directory) is None
-
-
-# --- forwarding
-
-
 def test_a_forwarded_port_leads_to_the_hosts_server(host: Host, echo_server: Callable[[], TcpAddress]) -> None:
     import socket
 
@@ -553,9 +216,6 @@ def echo_server() -> Iterator[Callable[[], TcpAddress]]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield lambda: TcpAddress("127.0.0.1", server.server_address[1])
         server.shutdown()
-
-
-# --- the end
 
 
 def test_closing_twice_is_fine_and_ends_what_runs(host: Host) -> None:

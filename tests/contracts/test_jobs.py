@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,24 +13,10 @@ from runner.hosts import jobs
 from runner.hosts.contract import Host, Script, command
 from runner.hosts.jobs import Stage, State
 from runner.hosts.shell import new_mark
-from tests.contracts.host_kinds import KINDS
-from tests.support.sshd import SshServer
-from tests.support.workplace import Workplace
 
 pytestmark = pytest.mark.live
 
 PATIENCE = 30.0
-
-
-@pytest.fixture(scope="module", params=list(KINDS))
-def kind(request: pytest.FixtureRequest, workplace: Workplace, sshd: SshServer) -> Iterator[Host]:
-    yield from KINDS[request.param](workplace, sshd)
-
-
-@pytest.fixture
-def host(kind: Host) -> Host:
-    """The host with a deadline, so that no test can hang."""
-    return kind.view(deadline=time.monotonic() + 60)
 
 
 def until(reached: Callable[[], bool]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,6 @@ import pytest
 from runner.backup.transfer import fetch, store
 from runner.errors import RepositoryError, VerificationFailed
 from runner.hosts.contract import CommandFailed, Host, Pipeline, Script, command
-from runner.hosts.local import open_local
 from runner.repositories.contract import StoredObject, Transfer
 from runner.repositories.gcs import GcsRepository
 from runner.repositories.gcs_client import Account
@@ -27,13 +26,6 @@ from tests.support.repositories import in_google
 pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
 MEBIBYTE = 1024 * 1024
 KEY = "service/id/object"
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    opened = open_local()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import pytest
 
 from runner.hosts import locks
 from runner.hosts.contract import Host
-from runner.hosts.local import open_local
 from runner.hosts.locks import Holder
 from runner.hosts.shell import new_mark
 from tests.cli.program import Program
@@ -27,13 +26,6 @@ def name() -> Iterator[str]:
     yield found
     for path in Path("/tmp").glob(f".sentraplay-lock-{found}*"):
         path.unlink()
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    found = open_local()
-    yield found
-    found.close()
 
 
 def lock_file(name: str) -> Path:

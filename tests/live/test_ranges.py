@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -40,13 +40,6 @@ STORED = StoredObject(KEY, LARGE, hashlib.sha256(DATA).hexdigest())
 def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     """An object need not be so large to have many of them."""
     monkeypatch.setattr("runner.backup.fetching.SMALLEST", RANGE)
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    opened = open_local()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -37,13 +37,6 @@ ENDLESS = Script("exec yes")
 
 def producer(size: int) -> Script:
     return Script('yes "$$ some text" | head -c "$1"', (str(size),))
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    opened = open_local()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from runner.backup.wal.archive import Archived, WalArchive
 from runner.backup.wal.bringing import Bringer
 from runner.errors import VerificationFailed
 from runner.hosts.contract import Become, CommandFailed, Host
-from runner.hosts.local import open_local
 from runner.repositories.contract import Repository
 from runner.repositories.memory import MemoryRepository
 from tests.support.capabilities import require
@@ -36,12 +35,6 @@ COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     ".zst": lambda data: subprocess.run(["zstd", "-q", "-c"], input=data, capture_output=True, check=True).stdout,
 }
 Make = Callable[[str], Repository]
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    with closing(open_local()) as local:
-        yield local
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pyrage import x25519
 
+from runner.hosts.contract import Host
 from runner.hosts.local import open_local
 from runner.modules.contract import RunInfo
 from runner.secret import Redactor
@@ -18,6 +19,8 @@ from runner.template import Templar
 from runner.vault import IdentityFiles, Keys
 from runner.vault.age import seal
 from tests.modules.bed import At, Bench
+from tests.modules.files_bed import Files
+from tests.modules.pg_bed import PgBench
 from tests.modules.standins import StandIns
 from tests.modules.wal_bed import WalBench, benches
 from tests.support.namespaces import bind, private
@@ -40,6 +43,18 @@ def controller(tmp_path: Path) -> Path:
     (directory / "files").mkdir(parents=True)
     (directory / "templates").mkdir()
     return directory
+
+
+@pytest.fixture
+def pg(host: Host, postgres_server: PostgresServer, tmp_path: Path) -> PgBench:
+    """PostgreSQL's modules against this machine and a server on it."""
+    return PgBench(host, postgres_server, tmp_path)
+
+
+@pytest.fixture
+def files(host: Host, tmp_path: Path) -> Files:
+    """Backups of files of this machine."""
+    return Files(host, tmp_path)
 
 
 @pytest.fixture

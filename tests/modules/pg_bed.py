@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from runner.hosts.contract import Host
 from runner.modules.arguments import build
 from runner.modules.contract import Change, Outcome, RunInfo
+from runner.modules.postgres.sql import identifier
 from runner.modules.table import MODULES
 from runner.repositories.contract import Repositories, Repository
 from runner.repositories.directory import DirectoryRepository
@@ -19,6 +21,7 @@ from runner.secret import Redactor
 from runner.template import Templar
 from tests.modules.bed import At
 from tests.support.postgres import PostgresServer
+from tests.support.scanner_data import contents
 
 RUNS = itertools.count(1)
 
@@ -110,3 +113,32 @@ class PgBench:
 def _run() -> RunInfo:
     name = f"run-{next(RUNS)}"
     return RunInfo(id=name, playbook="site.yml", git_commit="", check=False, diff=False, resumed=False)
+
+
+@contextmanager
+def database(server: PostgresServer, name: str = "", scans: int | None = 3) -> Iterator[str]:
+    """A database that goes with everything restores made beside it."""
+    before = server.databases()
+    made = server.create_database(name, scans=scans)
+    try:
+        yield made
+    finally:
+        for left in server.databases() - before:
+            server.query("postgres", f"ALTER DATABASE {identifier(left)} ALLOW_CONNECTIONS true")
+            server.drop_database(left)
+
+
+def data(server: PostgresServer, name: str) -> dict[str, tuple[int, str]]:
+    with server.connect(name) as connection:
+        return contents(connection)
+
+
+def open_to_all(server: PostgresServer, name: str) -> bool:
+    return bool(server.query("postgres", "SELECT datallowconn FROM pg_database WHERE datname = %s", name)[0][0])
+
+
+def untouched(pg: PgBench, live: str, before: object) -> None:
+    """The live database is as it was, open, and nothing lies beside it."""
+    assert data(pg.server, live) == before
+    assert open_to_all(pg.server, live)
+    assert not [name for name in pg.server.databases() if name.startswith(f"{live}_")]

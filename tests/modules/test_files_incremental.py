@@ -7,7 +7,7 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,18 +19,10 @@ from runner.backup.catalogue import read
 from runner.backup.manifest import from_json, to_json
 from runner.backup.verifications import Verification, record
 from runner.errors import VerificationFailed
-from runner.hosts.local import open_local
 from runner.modules.backup import files_backup
-from tests.modules.test_files_backup import Files, described, furnish
+from tests.modules.files_bed import Files, described, furnish
 
 WHOLE = "there is none of these paths and exclusions to build on"
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Iterator[Files]:
-    host = open_local()
-    yield Files(host, tmp_path)
-    host.close()
 
 
 def take(files: Files, **more: object) -> dict[str, Any]:

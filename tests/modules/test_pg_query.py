@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from runner.errors import TaskFailed, TimedOut, VerificationFailed
 from runner.hosts.contract import Host
-from runner.hosts.local import open_local
 from runner.modules.postgres.database import CannotConnect, Database, Execution, SqlFailed
 from runner.modules.postgres.psql import PsqlDatabase, Way
 from runner.modules.postgres.server import Server
@@ -26,18 +22,6 @@ SELECT 1 AS a, 'x\ny"z,é' AS b, NULL AS c, '' AS d, 1.50::numeric(10,2) AS e, '
 12345678901234567890123.45::numeric AS m, 7::numeric AS n, 'Infinity'::float8 AS o,
 timestamptz '2026-11-23 04:00+02' AS p
 """
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    local = open_local()
-    yield local
-    local.close()
-
-
-@pytest.fixture
-def bench(host: Host, postgres_server: PostgresServer, tmp_path: Path) -> PgBench:
-    return PgBench(host, postgres_server, tmp_path)
 
 
 def described(server: PostgresServer, **more: object) -> Server:
@@ -146,51 +130,47 @@ def test_the_unix_socket_works_too(host: Host, postgres_server: PostgresServer) 
     assert Postgres(host, server, host).database("postgres").scalar("SELECT inet_client_addr() IS NULL") is True
 
 
-def test_rows_are_the_result_and_reading_is_no_change(bench: PgBench) -> None:
-    outcome = bench.apply("pg_query", database="postgres", query="SELECT 1 AS a UNION SELECT 2 ORDER BY 1")
+def test_rows_are_the_result_and_reading_is_no_change(pg: PgBench) -> None:
+    outcome = pg.apply("pg_query", database="postgres", query="SELECT 1 AS a UNION SELECT 2 ORDER BY 1")
     assert not outcome.changed
     assert outcome.data["rows"] == [{"a": 1}, {"a": 2}]
     assert outcome.data["rowcount"] == 2
 
 
-def test_only_what_was_written_is_a_change(bench: PgBench) -> None:
-    with bench.server.disposable_database() as name:
-        assert bench.apply("pg_query", database=name, query="CREATE TABLE t (x int)").changed
-        assert bench.apply("pg_query", database=name, query="INSERT INTO t VALUES (1)").changed
-        assert not bench.apply("pg_query", database=name, query="UPDATE t SET x = 2 WHERE x = 99").changed
-        assert bench.apply("pg_query", database=name, query="WITH d AS (DELETE FROM t RETURNING 1) SELECT 1").changed
-        assert bench.apply("pg_query", database=name, query="VACUUM t", autocommit=True).changed
+def test_only_what_was_written_is_a_change(pg: PgBench) -> None:
+    with pg.server.disposable_database() as name:
+        assert pg.apply("pg_query", database=name, query="CREATE TABLE t (x int)").changed
+        assert pg.apply("pg_query", database=name, query="INSERT INTO t VALUES (1)").changed
+        assert not pg.apply("pg_query", database=name, query="UPDATE t SET x = 2 WHERE x = 99").changed
+        assert pg.apply("pg_query", database=name, query="WITH d AS (DELETE FROM t RETURNING 1) SELECT 1").changed
+        assert pg.apply("pg_query", database=name, query="VACUUM t", autocommit=True).changed
 
 
-def test_parameters_hold_anything(bench: PgBench) -> None:
+def test_parameters_hold_anything(pg: PgBench) -> None:
     nasty = "Robert'); DROP TABLE students;--\\ %s \"é"
-    data = bench.apply(
-        "pg_query", database="postgres", query="SELECT %s AS a; SELECT %s AS b", params=["x", nasty]
-    ).data
+    data = pg.apply("pg_query", database="postgres", query="SELECT %s AS a; SELECT %s AS b", params=["x", nasty]).data
     assert data["rows"] == [{"b": nasty}]
-    named = bench.apply("pg_query", database="postgres", query="SELECT %(v)s AS v", params={"v": nasty}).data
+    named = pg.apply("pg_query", database="postgres", query="SELECT %(v)s AS v", params={"v": nasty}).data
     assert named["rows"] == [{"v": nasty}]
 
 
-def test_a_script_beside_the_playbook_runs(bench: PgBench) -> None:
-    (bench.directory / "make.sql").write_text(
-        "CREATE TABLE t (x text); -- a 100% comment;\nINSERT INTO t VALUES (';');\n"
-    )
-    with bench.server.disposable_database() as name:
-        bench.apply("pg_query", database=name, script="make.sql")
-        assert bench.server.query(name, "SELECT x FROM t") == [(";",)]
+def test_a_script_beside_the_playbook_runs(pg: PgBench) -> None:
+    (pg.directory / "make.sql").write_text("CREATE TABLE t (x text); -- a 100% comment;\nINSERT INTO t VALUES (';');\n")
+    with pg.server.disposable_database() as name:
+        pg.apply("pg_query", database=name, script="make.sql")
+        assert pg.server.query(name, "SELECT x FROM t") == [(";",)]
 
 
-def test_copy_from_the_client_is_refused(bench: PgBench) -> None:
+def test_copy_from_the_client_is_refused(pg: PgBench) -> None:
     with pytest.raises(TaskFailed, match="COPY"):
-        bench.apply("pg_query", database="postgres", query="COPY pg_class TO STDOUT")
+        pg.apply("pg_query", database="postgres", query="COPY pg_class TO STDOUT")
 
 
 @pytest.mark.parametrize("expect", [{"rows": 3}, {"at_least": 3}, {"at_most": 1}])
-def test_another_number_of_rows_than_expected_is_a_failed_verification(bench: PgBench, expect: object) -> None:
+def test_another_number_of_rows_than_expected_is_a_failed_verification(pg: PgBench, expect: object) -> None:
     with pytest.raises(VerificationFailed, match="2 rows"):
-        bench.apply("pg_query", database="postgres", query="VALUES (1), (2)", expect=expect)
-    bench.apply("pg_query", database="postgres", query="VALUES (1), (2)", expect={"rows": 2})
+        pg.apply("pg_query", database="postgres", query="VALUES (1), (2)", expect=expect)
+    pg.apply("pg_query", database="postgres", query="VALUES (1), (2)", expect={"rows": 2})
 
 
 @pytest.mark.parametrize(
@@ -207,15 +187,15 @@ def test_another_number_of_rows_than_expected_is_a_failed_verification(bench: Pg
     ],
 )
 def test_an_assertion_that_does_not_hold_is_a_failed_verification(
-    bench: PgBench, assertion: dict[str, object], complaint: str
+    pg: PgBench, assertion: dict[str, object], complaint: str
 ) -> None:
     with pytest.raises(VerificationFailed, match=complaint):
-        bench.apply("pg_query", database="postgres", assertions=[{"query": "SELECT true"}, assertion])
+        pg.apply("pg_query", database="postgres", assertions=[{"query": "SELECT true"}, assertion])
 
 
-def test_every_broken_assertion_is_named(bench: PgBench) -> None:
+def test_every_broken_assertion_is_named(pg: PgBench) -> None:
     with pytest.raises(VerificationFailed) as caught:
-        bench.apply(
+        pg.apply(
             "pg_query",
             database="postgres",
             assertions=[{"name": "one", "query": "SELECT false"}, {"name": "two", "query": "SELECT false"}],
@@ -223,35 +203,35 @@ def test_every_broken_assertion_is_named(bench: PgBench) -> None:
     assert caught.value.data["failed_assertions"] == ["one", "two"]
 
 
-def test_assertions_that_hold_give_their_values(bench: PgBench) -> None:
+def test_assertions_that_hold_give_their_values(pg: PgBench) -> None:
     assertions = [{"name": "n", "query": "SELECT 5", "at_least": 1}, {"query": "SELECT NULL", "equals": None}]
-    data = bench.apply("pg_query", database="postgres", assertions=assertions).data
+    data = pg.apply("pg_query", database="postgres", assertions=assertions).data
     assert [one["value"] for one in data["assertions"]] == [5, None]  # type: ignore[attr-defined]  # a list of dicts
 
 
-def test_an_assertion_cannot_write(bench: PgBench) -> None:
-    with bench.server.disposable_database() as name:
-        bench.server.query(name, "CREATE TABLE t AS SELECT 1 AS x")
+def test_an_assertion_cannot_write(pg: PgBench) -> None:
+    with pg.server.disposable_database() as name:
+        pg.server.query(name, "CREATE TABLE t AS SELECT 1 AS x")
         with pytest.raises(VerificationFailed, match="read-only"):
             writes = {"query": "WITH d AS (DELETE FROM t RETURNING 1) SELECT count(*) FROM d", "equals": 1}
-            bench.apply("pg_query", database=name, assertions=[writes])
-        assert bench.server.query(name, "SELECT count(*) FROM t") == [(1,)]
+            pg.apply("pg_query", database=name, assertions=[writes])
+        assert pg.server.query(name, "SELECT count(*) FROM t") == [(1,)]
 
 
-def test_check_mode_knows_what_only_reads_and_nothing_else(bench: PgBench) -> None:
-    reading = bench.preview("pg_query", database="postgres", query="SELECT 1 AS a", read_only=True)
+def test_check_mode_knows_what_only_reads_and_nothing_else(pg: PgBench) -> None:
+    reading = pg.preview("pg_query", database="postgres", query="SELECT 1 AS a", read_only=True)
     assert reading.needed is False and reading.data["rows"] == [{"a": 1}]
-    with bench.server.disposable_database() as name:
-        assert bench.preview("pg_query", database=name, query="CREATE TABLE t (x int)").needed is None
-        assert bench.server.query(name, "SELECT to_regclass('t')") == [(None,)]
+    with pg.server.disposable_database() as name:
+        assert pg.preview("pg_query", database=name, query="CREATE TABLE t (x int)").needed is None
+        assert pg.server.query(name, "SELECT to_regclass('t')") == [(None,)]
 
 
-def test_a_statement_ends_with_the_tasks_time(bench: PgBench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_statement_ends_with_the_tasks_time(pg: PgBench, monkeypatch: pytest.MonkeyPatch) -> None:
     def over(seconds: float) -> None:
         raise TimedOut("the task's time was over")
 
-    monkeypatch.setattr(bench.at, "sleep", over)
+    monkeypatch.setattr(pg.at, "sleep", over)
     with pytest.raises(TimedOut):
-        bench.apply("pg_query", database="postgres", query="SELECT pg_sleep(60), 'the one that is ended'")
+        pg.apply("pg_query", database="postgres", query="SELECT pg_sleep(60), 'the one that is ended'")
     left = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE %s AND pid <> pg_backend_pid() AND state = 'active'"
-    assert bench.server.query("postgres", left, "%the one that is ended%") == [(0,)]
+    assert pg.server.query("postgres", left, "%the one that is ended%") == [(0,)]

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import SystemRandom
 from typing import Final
@@ -104,3 +104,17 @@ def one_at_a_time(name: str) -> Iterator[None]:
     with (cache() / f"{name}.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def pid_in(path: str | Path) -> int:
+    """The pid a script of a test wrote there, as soon as the line is whole."""
+    text = ""
+
+    def there() -> bool:
+        nonlocal text
+        with suppress(OSError):
+            text = Path(path).read_text()
+        return text.endswith("\n")
+
+    wait_until(f"a pid in {path}", there, 15)
+    return int(text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +19,6 @@ from runner.backup.manifest import BackupObject, Chain, Encryption, Manifest, Pr
 from runner.backup.writer import BackupWriter, Contents
 from runner.errors import AlreadyExists, ObjectNotFound, TaskFailed, VerificationFailed
 from runner.hosts.contract import Host, Script
-from runner.hosts.local import open_local
 from runner.repositories.memory import MemoryRepository
 
 WHEN = datetime(2026, 11, 23, 2, 58, 22, tzinfo=UTC)
@@ -54,13 +52,6 @@ def keep(repository: MemoryRepository, one: Manifest) -> Manifest:
 @pytest.fixture
 def repository() -> MemoryRepository:
     return MemoryRepository("memory")
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    opened = open_local()
-    yield opened
-    opened.close()
 
 
 def test_a_manifest_is_read_back_equal() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 
 import pyrage
@@ -19,7 +19,6 @@ from runner.backup.manifest import Encryption, Manifest, Provenance
 from runner.backup.writer import BackupWriter, Contents
 from runner.errors import RepositoryError, TaskFailed, VerificationFailed
 from runner.hosts.contract import Host, Pipeline, Script
-from runner.hosts.local import open_local
 from runner.repositories.contract import EncryptionKeys, Repository, Transfer
 from runner.repositories.memory import MemoryRepository
 from runner.repositories.s3 import S3Repository
@@ -39,13 +38,6 @@ def key() -> tuple[str, Secret]:
 
 
 ONE, TWO, OTHER = key(), key(), key()
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    local = open_local()
-    yield local
-    local.close()
 
 
 @pytest.fixture(params=["age on the host", "no age on the host"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +15,6 @@ from runner.backup.wal.names import Lsn
 from runner.backup.wal.reach import Start
 from runner.errors import ObjectNotFound, TaskFailed, VerificationFailed
 from runner.hosts.contract import Host
-from runner.hosts.local import open_local
 from runner.modules.postgres.physical.choosing import Choice, choose, major_of
 from runner.modules.postgres.physical.target import Target, target_of
 from runner.repositories.memory import MemoryRepository
@@ -28,12 +25,6 @@ from tests.unit.test_wal_reach import keep as keep_wal
 NOW = datetime.now(UTC).replace(microsecond=0)
 LATEST = Target("latest", "", True, None)
 IMMEDIATE = Target("immediate", "", True, None)
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    with closing(open_local()) as local:
-        yield local
 
 
 class Store:

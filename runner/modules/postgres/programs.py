@@ -119,8 +119,9 @@ def container_of(reader: Reader, compose: Compose) -> Container:
     containers = compose_project(reader, compose).containers(reader, [compose.service])
     if not containers:
         raise TaskFailed(
-            f"service {compose.service!r} has no container, so its image is not known",
+            f"service {compose.service!r} has no container",
             where=f"{reader.name}, {compose.project_src}",
+            why="what is to run with its image, or beside it, cannot be told",
             hint="start it once, or work on another host: without `compose`, native server programs are used",
         )
     return containers[0]
