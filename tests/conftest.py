@@ -29,9 +29,10 @@
 `host` (test): this machine as a Host.
 `tiny_disk` (test): a file system of 4 MiB at `path`: `fill(leave=0)`, `free()`.
 
-`machines` (test): `machines("name", kind="docker" or "plain", images=False)`, whole servers with users root, deploy and
-    admin: `host(user)`, `run(*argv)`, `path(inside)`, `power_off`, `power_on`.
+`machines` (test): `machines("name", kind="docker", "plain" or "systemd", images=False)`, whole servers with users root,
+    deploy and admin: `host(user)`, `run(*argv)`, `path(inside)`, `power_off`, `power_on`.
 `new_server` (test): an empty one: sshd, sudo, curl, zstd, age, Docker, but no image.
+`systemd_server` (test): one that systemd has started, with Debian's own PostgreSQL (unit postgresql@15-main).
 `docker_daemon` (session): one whose Docker has the stack's images (trees.IMAGES).
 `compose_stack` (test): api and PostgreSQL on a machine of its own, with data: `machine`, `directory`, `project`,
     `environment`, `contents()`, `files()`, `health()`, `wait_healthy()`, `compose(*argv)`.
@@ -39,8 +40,8 @@
     tests' loopback: `fault_proxy(("127.0.0.1", object_store.port), listen=network.gateway).url` is for both sides.
 
 A component that is missing skips its tests, with the reason in the summary, unless SENTRAPLAY_REQUIRE names it (ssh,
-postgresql, s3, gcs, radosgw, root, users, tmpfs, docker, ansible; comma separated): then they fail. Everything is per
-test process, so `-n` works. Nothing stays behind however a run ends (runner/demo/keeper.py) but the cache:
+postgresql, s3, gcs, radosgw, root, users, tmpfs, docker, systemd, ansible; comma separated): then they fail. Everything
+is per test process, so `-n` works. Nothing stays behind however a run ends (runner/demo/keeper.py) but the cache:
 SENTRAPLAY_TEST_CACHE, or sentraplay-test-cache-UID under the system's temporary directory, where Debian trees wait
 for the next run.
 """
@@ -246,7 +247,7 @@ def network(workplace: Workplace) -> Network:
 
 @pytest.fixture
 def machines(workplace: Workplace, network: Network) -> Iterator[Callable[..., Machine]]:
-    """Makes servers: `machines("name", kind="docker" or "plain", images=False)`; gone after the test."""
+    """Makes servers: `machines("name", kind="docker", "plain" or "systemd", images=False)`; gone after the test."""
     with ExitStack() as stack:
 
         def make(name: str = "server", kind: Kind = "docker", *, images: bool = False) -> Machine:
@@ -261,6 +262,13 @@ def machines(workplace: Workplace, network: Network) -> Iterator[Callable[..., M
 def new_server(machines: Callable[..., Machine]) -> Machine:
     """An empty server with sshd, sudo, curl, zstd, age and Docker, but no image, as after a disaster."""
     return machines("new")
+
+
+@pytest.fixture
+def systemd_server(machines: Callable[..., Machine]) -> Machine:
+    """A Debian that systemd has started, with its own PostgreSQL 15: cluster `main` of unit postgresql@15-main."""
+    require("systemd")
+    return machines("debian", kind="systemd")
 
 
 @pytest.fixture(scope="session")

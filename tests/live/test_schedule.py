@@ -1,7 +1,6 @@
-"""schedule on a server of its own: jobs appear, run, are told of, and go; nothing else is touched.
+"""schedule by cron on a server of its own: jobs appear, run, are told of, and go; nothing else is touched.
 
-No systemd runs as process 1 there: its units are checked by the real systemd-analyze (tests/unit/test_schedule.py),
-and its systemctl is a stand-in that notes how it is called.
+Where systemd runs: tests/live/test_systemd.py. What its units say: tests/unit/test_schedule.py.
 """
 
 from __future__ import annotations
@@ -17,15 +16,12 @@ from runner.hosts.ssh import open_ssh
 from runner.hosts.ssh_settings import SshSettings
 from runner.modules.contract import RunInfo
 from runner.modules.schedule.running import run_now, states
-from runner.modules.schedule.schedule import unschedule
 from runner.secret import Redactor
 from runner.template import Templar
 from tests.modules.bed import At, Bench
 from tests.support.machine import Machine
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
-
-SYSTEMCTL = '#!/bin/sh\necho "$@" >>/var/log/systemctl\ncase $1 in is-*) [ -e /var/log/enabled ];; enable) touch /var/log/enabled;; esac\n'  # noqa: E501
 
 
 @pytest.fixture
@@ -79,26 +75,6 @@ def test_a_file_that_is_not_ours_is_never_overwritten(bench: Bench, new_server: 
         with pytest.raises(TaskFailed, match="not SentraPlay's"):
             bench.apply("schedule", name="mine", state=state, cron="@daily", command=["true"], backend="cron")
     assert "precious" in new_server.path("/etc/cron.d/sentraplay-mine").read_text()
-
-
-def test_a_timer_is_enabled_once_its_units_are_there_and_disabled_before_they_go(
-    bench: Bench, new_server: Machine
-) -> None:
-    program = new_server.path("/usr/local/bin/systemctl")
-    program.write_text(SYSTEMCTL)
-    program.chmod(0o755)
-    bench.settle("schedule", name="backup", cron="0 2 * * *", command=["true"], backend="systemd")
-    units = new_server.path("/etc/systemd/system")
-    assert {path.name for path in units.glob("sentraplay-*")} == {
-        "sentraplay-backup.service",
-        "sentraplay-backup-failed.service",
-        "sentraplay-backup.timer",
-    }
-    calls = new_server.path("/var/log/systemctl").read_text()
-    assert "daemon-reload\nenable --now -- sentraplay-backup.timer\n" in calls
-    unschedule(bench.at.host, "backup", "systemd")
-    assert not list(units.glob("sentraplay-*"))
-    assert "disable --now -- sentraplay-backup.timer" in new_server.path("/var/log/systemctl").read_text()
 
 
 def test_a_program_that_is_not_there_is_said_before_anything_is_installed(bench: Bench, new_server: Machine) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import Refused, TaskFailed, VerificationFailed
+from runner.errors import TaskFailed, VerificationFailed
 from runner.hosts.local import open_local
 from runner.modules.postgres.physical.archiving import archive_command
 from tests.modules.pg_bed import PgBench
@@ -376,10 +376,3 @@ def test_a_full_disk_leaves_nothing_of_the_file(shell: Shell, segment: tuple[Pat
     tiny_disk.fill(leave=200_000)  # type: ignore[attr-defined]
     assert shell(source, place).returncode == 1
     assert list(place.iterdir()) == []
-
-
-def test_restart_by_pg_ctl_is_refused_where_systemd_manages(wal: WalBench) -> None:
-    if not Path("/run/systemd/system").is_dir():
-        pytest.skip("this machine was not started by systemd")
-    with pytest.raises(Refused, match="which service manages"):
-        wal.archive(restart=True)

@@ -119,6 +119,12 @@ def _docker() -> str | None:
     return refused or _built()
 
 
+def _systemd() -> str | None:
+    from tests.support.machine import unified_control_groups
+
+    return _docker() or (None if unified_control_groups() else "no control groups of version 2 are mounted")
+
+
 def _built() -> str | None:
     from tests.support.trees import CannotBuildError, prepare_trees
 
@@ -145,5 +151,6 @@ PROBES: Final[Mapping[str, Callable[[], str | None]]] = {
     "users": _users,
     "tmpfs": _tmpfs,
     "docker": _docker,
+    "systemd": _systemd,
     "ansible": _ansible,
 }

@@ -28,18 +28,22 @@ PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # with ADMIN_PASSWORD. All are entered with the machine's key.
 USERS: Final = {"root": 0, "deploy": 1000, "admin": 1001}
 
-Kind = Literal["docker", "plain"]
+Kind = Literal["docker", "plain", "systemd"]
 
 
 @dataclass(frozen=True, slots=True)
 class Trees:
-    """What machines stand on, kept in the cache: two Debians and Docker's data with the stack's images in it."""
+    """What machines stand on, kept in the cache: Debians, and Docker's data with the stack's images in it."""
 
     directory: Path
 
     @property
     def machine(self) -> Path:
         return self.directory / "machine"
+
+    @property
+    def systemd(self) -> Path:
+        return self.directory / "systemd"
 
     @property
     def image(self) -> Path:
@@ -106,9 +110,12 @@ class Machine:
         return Path(f"/proc/{self._init}/root") / inside.lstrip("/")
 
     def power_on(self) -> None:
-        """Boot; returns when sshd greets and, with Docker, its daemon answers."""
-        places = [self.directory, self.trees.machine, self.directory / "docker", self.name, self.group, self.kind]
+        """Boot; returns when sshd greets and, with Docker, its daemon answers, or systemd has started all there is."""
+        debian = self.trees.systemd if self.kind == "systemd" else self.trees.machine
+        places = [self.directory, debian, self.directory / "docker", self.name, self.group, self.kind]
         spaces = ["unshare", "--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child"]
+        if self.kind == "systemd":
+            spaces = [*_into_group(self.group), *spaces, "--cgroup"]
         self._keeper = Keeper(
             [*spaces, str(STACK / "boot.sh"), *map(str, places)],
             log=self.directory / "boot.log",
@@ -127,6 +134,8 @@ class Machine:
         wait_until(f"{self.name}: sshd", lambda: self._still_on() and answers(self.address, 22, greeting=b"SSH-2"), 90)
         if self.kind == "docker":
             wait_until(f"{self.name}: Docker", lambda: self.try_run("docker", "version").returncode == 0, 60, step=0.3)
+        if self.kind == "systemd":
+            self.run("systemctl", "is-system-running", "--wait")
 
     def power_off(self) -> None:
         """Off at once, as by a power cut: every process dies, the disk stays."""
@@ -184,6 +193,22 @@ def _write_keys(machine: Machine, host_key: Path) -> None:
         for path in (home, home / ".ssh", home / ".ssh" / "authorized_keys"):
             os.chown(path, number, number)
     machine.known_hosts.write_text(f"{machine.address} {machine.host_key}\n")
+
+
+def unified_control_groups() -> Path | None:
+    """Where version 2 of control groups is mounted, which systemd keeps its services in."""
+    mounts = (line.split() for line in Path("/proc/self/mounts").read_text().splitlines())
+    return next((Path(words[1]) for words in mounts if words[2] == "cgroup2"), None)
+
+
+def _into_group(group: str) -> list[str]:
+    """The words that start what follows in a control group of its own."""
+    root = unified_control_groups()
+    if root is None:
+        raise OSError("no control groups of version 2 are mounted, and systemd needs them")
+    place = root / group.lstrip("/")
+    place.mkdir(exist_ok=True)
+    return ["sh", "-c", 'echo 0 >"$1/cgroup.procs" && shift && exec "$@"', "sh", str(place)]
 
 
 CONTROL_GROUPS: Final = 'find /sys/fs/cgroup -depth -type d -path "/sys/fs/cgroup/*$1*" -exec rmdir {} +'

@@ -211,19 +211,12 @@ def _rolled_back(at: Acting, args: PgPitrArgs, cluster: Cluster, exchange: Excha
     if exchange.was_done(back=True):
         cluster.start()
         return Outcome(False, {"kept": exchange.kept()})
-    exchange.roll_back(lambda: _answers(at, args))
+    exchange.roll_back(lambda: Postgres(at.host, args.server, at.host).answers())
     at.warn(
         "the archive still knows the timeline that was given up",
         "make a base backup now (pg_basebackup): a recovery from an older one to the latest state would follow it",
     )
     return Outcome(True, {"kept": exchange.kept()})
-
-
-def _answers(at: Acting, args: PgPitrArgs) -> bool:
-    try:
-        return Postgres(at.host, args.server, at.host).maintenance().scalar("SELECT true") is True
-    except CannotConnect:
-        return False
 
 
 def _source(at: Reading, args: PgPitrArgs) -> tuple[Repository, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import field
+from time import monotonic
 from typing import ClassVar, Final, Literal
 
 from runner.errors import TaskFailed
@@ -24,6 +25,8 @@ from runner.modules.postgres.session import Postgres
 from runner.units import seconds
 
 _LONGEST: Final = 300
+_START_SECONDS: Final = 60.0
+_LOOK_SECONDS: Final = 0.2
 _IDENTIFIER: Final = "SELECT system_identifier::text FROM pg_control_system()"
 
 
@@ -188,6 +191,10 @@ def _restart(at: Acting, server: Postgres, args: PgWalArchiveArgs) -> bool:
     if not (args.restart and archiving.pending(archiving.current(server))):
         return False
     _cluster(at, server, args).restart()
+    # Debian's `postgresql` is started before the clusters are that start with it.
+    until = monotonic() + _START_SECONDS
+    while not Postgres(at.host, args.server, at.host).answers() and monotonic() < until:
+        at.sleep(_LOOK_SECONDS)
     again = Postgres(at.host, args.server, at.host, pause=at.sleep)
     if archiving.pending(archiving.current(again)):
         raise TaskFailed(

@@ -60,6 +60,13 @@ class Postgres:
         """A database to work from that is not `other_than` (none can be renamed from within)."""
         return self.database(self._maintenance_name(other_than))
 
+    def answers(self) -> bool:
+        """Whether there is a server that lets us in, right now."""
+        try:
+            return self.maintenance().scalar("SELECT true") is True
+        except CannotConnect:
+            return False
+
     @cached_property
     def version(self) -> Version:
         """The server's."""

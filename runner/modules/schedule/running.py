@@ -86,14 +86,15 @@ def _systemd(reader: Reader, one: Installed) -> State:
     known = dict(line.partition("=")[::2] for line in said.splitlines())
     timer = reader.read(paths_of(one.name, "systemd")[2]).decode("utf-8", "surrogateescape")
     when = next((line.partition("=")[2] for line in timer.splitlines() if line.startswith("OnCalendar=")), "")
-    last = known.get("LastTriggerUSec", "")
+    # Since the system started a run is known by its end; of those before it the timer remembers when, not how.
+    ended, result = known.get("ExecMainExitTimestamp", ""), known.get("Result", "")
     return State(
         one.name,
         one.backend,
         when,
         known.get("NextElapseUSecRealtime", ""),
-        last,
-        known.get("Result", "") if last else "",
+        ended or known.get("LastTriggerUSec", ""),
+        result if ended or result != "success" else "",
     )
 
 

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Makes the two Debian trees the machines and the images stand on, once per cache: build.sh DIRECTORY [MIRROR]
+# Makes the three Debian trees the machines and the images stand on, once per cache: build.sh DIRECTORY [MIRROR]
 # Without MIRROR debootstrap asks its own.
-# DIRECTORY/machine: a server with sshd, sudo, curl, zstd, age and Docker; DIRECTORY/image: PostgreSQL 15 and Python.
+# DIRECTORY/machine: a server with sshd, sudo, curl, zstd, age and Docker; DIRECTORY/systemd: one that systemd starts,
+# with Debian's own PostgreSQL 15 cluster in place of Docker; DIRECTORY/image: PostgreSQL 15 and Python.
 set -eu
 here=$1 mirror=${2:-}
 
@@ -24,6 +25,22 @@ install() {
     : >"$root/etc/resolv.conf"
 }
 
+slim_postgresql() {
+    rm -rf "$1"/usr/lib/postgresql/15/lib/bitcode "$1"/usr/lib/x86_64-linux-gnu/libLLVM* \
+        "$1"/usr/lib/postgresql/15/lib/llvmjit*.so "$1"/usr/lib/llvm-* "$1"/var/lib/apt/lists/*
+}
+
+# Who may enter a server; the passwords are the tests'.
+add_users() {
+    root=$1
+    in_tree "$root" useradd --create-home --uid 1000 --shell /bin/bash deploy
+    in_tree "$root" useradd --create-home --uid 1001 --shell /bin/sh admin
+    printf 'deploy:deploy\nadmin:correct horse\n' | in_tree "$root" chpasswd
+    printf 'deploy ALL=(ALL:ALL) NOPASSWD: ALL\nadmin ALL=(ALL:ALL) ALL\n' >"$root/etc/sudoers.d/tests"
+    chmod 440 "$root/etc/sudoers.d/tests"
+    rm -rf "$root"/var/lib/apt/lists/* "$root"/etc/ssh/ssh_host_*
+}
+
 in_tree() {
     root=$1
     shift
@@ -33,6 +50,7 @@ in_tree() {
 debootstrap --variant=minbase --include=zstd bookworm "$here/image" ${mirror:+"$mirror"}
 slim "$here/image"
 cp -a "$here/image" "$here/machine"
+cp -a "$here/image" "$here/systemd"
 
 mkdir -p "$here/image/etc/postgresql-common"
 echo 'create_main_cluster = false' >"$here/image/etc/postgresql-common/createcluster.conf"
@@ -40,15 +58,14 @@ echo 'create_main_cluster = false' >"$here/image/etc/postgresql-common/createclu
 in_tree "$here/image" groupadd --system --gid 999 postgres
 in_tree "$here/image" useradd --system --uid 999 --gid 999 --home-dir /var/lib/postgresql --shell /bin/bash postgres
 install "$here/image" postgresql-15 python3-psycopg2
-rm -rf "$here/image"/usr/lib/postgresql/15/lib/bitcode "$here"/image/usr/lib/x86_64-linux-gnu/libLLVM* \
-    "$here"/image/usr/lib/postgresql/15/lib/llvmjit*.so "$here"/image/usr/lib/llvm-* "$here"/image/var/lib/apt/lists/*
+slim_postgresql "$here/image"
 
 install "$here/machine" openssh-server sudo curl zstd age docker.io docker-compose iptables iproute2 procps
-rm -rf "$here"/machine/var/lib/apt/lists/* "$here"/machine/etc/ssh/ssh_host_*
 printf '{"exec-opts": ["native.cgroupdriver=cgroupfs"], "oom-score-adjust": 0, "storage-driver": "overlay2"}\n' \
     >"$here/machine/etc/docker/daemon.json"
-in_tree "$here/machine" useradd --create-home --uid 1000 --shell /bin/bash --groups docker deploy
-in_tree "$here/machine" useradd --create-home --uid 1001 --shell /bin/sh admin
-printf 'deploy:deploy\nadmin:correct horse\n' | in_tree "$here/machine" chpasswd
-printf 'deploy ALL=(ALL:ALL) NOPASSWD: ALL\nadmin ALL=(ALL:ALL) ALL\n' >"$here/machine/etc/sudoers.d/tests"
-chmod 440 "$here/machine/etc/sudoers.d/tests"
+add_users "$here/machine"
+in_tree "$here/machine" usermod --append --groups docker deploy
+
+install "$here/systemd" systemd systemd-sysv dbus openssh-server sudo curl zstd age procps cron postgresql-15
+slim_postgresql "$here/systemd"
+add_users "$here/systemd"
