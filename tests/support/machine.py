@@ -211,7 +211,13 @@ def _into_group(group: str) -> list[str]:
     return ["sh", "-c", 'echo 0 >"$1/cgroup.procs" && shift && exec "$@"', "sh", str(place)]
 
 
-CONTROL_GROUPS: Final = 'find /sys/fs/cgroup -depth -type d -path "/sys/fs/cgroup/*$1*" -exec rmdir {} +'
+# What was killed takes a moment to leave its groups.
+CONTROL_GROUPS: Final = """
+for try in 1 2 3 4 5 6 7 8 9 10; do
+  find /sys/fs/cgroup -depth -type d -path "/sys/fs/cgroup/*$1*" -exec rmdir {} + && exit
+  sleep 0.3
+done
+"""
 
 
 def remove_control_groups(group: str) -> None:
