@@ -3,7 +3,7 @@
     python -m tests.benchmarks.physical [ROUNDS]
 
 Bounds: the archive command takes at most 1.5 times `cp` with fsync per segment; a base backup at most 1.1 times bare
-`pg_basebackup` compressed by the server. pgBackRest is not in it yet.
+`pg_basebackup` compressed by the server. pgBackRest takes part in recovery.py.
 """
 
 from __future__ import annotations
