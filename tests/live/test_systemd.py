@@ -93,9 +93,11 @@ def test_debians_own_cluster_goes_back_in_time_by_its_unit(debian: Machine, tmp_
     controller.play("restore-pitr.yml", "--yes", "-e", f"target_time={before}")
     assert as_postgres(debian, "SELECT n FROM log") == "1"
     assert active(debian, UNIT) == "active" and in_unit(debian, UNIT)
-    debian.run("systemctl", "restart", UNIT)
+    debian.power_off()
+    debian.power_on()
     wait_until("PostgreSQL", lambda: active(debian, UNIT) == "active", 60)
     assert as_postgres(debian, "SELECT timeline_id FROM pg_control_checkpoint()") == "2"
+    controller.play("wal-check.yml")
 
     # Debian's service over all clusters takes this one down and up with it.
     back = [{"pg_pitr": {"state": "rolled_back", "server": SERVER, "unit": "postgresql"}}]
@@ -137,6 +139,7 @@ def test_a_unit_that_does_not_manage_the_cluster_is_told(debian: Machine, tmp_pa
 
 
 def test_units_are_started_stopped_enabled_and_masked(bench: Bench, systemd_server: Machine) -> None:
+    assert bench.apply("setup").facts["ansible_service_mgr"] == "systemd"
     for module in ("systemd", "service"):
         bench.settle(module, name="cron", state="stopped", enabled=False)
         assert active(systemd_server, "cron") == "inactive"

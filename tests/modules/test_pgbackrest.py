@@ -19,7 +19,9 @@ from runner.repositories.memory import MemoryRepository
 from tests.modules.pg_bed import PgBench
 from tests.modules.wal_bed import WalBench, moment, wal_bench
 from tests.support.capabilities import require
+from tests.support.objectstore import ObjectStore
 from tests.support.postgres import PostgresServer, programs_of, service_user
+from tests.support.tls import tls_in_front_of
 from tests.support.workplace import Workplace
 
 pytestmark = pytest.mark.usefixtures("without_systemd")
@@ -257,6 +259,39 @@ def test_with_a_passphrase_of_its_own_it_is_encrypted(wal: WalBench) -> None:
     stored = [path for path in (kept(wal).parent / "other").rglob("*") if path.is_file()]
     assert stored
     assert all(path.read_bytes().startswith(b"Salted__") for path in stored)
+
+
+def test_a_bucket_serves_where_its_keys_may_lie_on_the_host(
+    wal: WalBench, object_store: ObjectStore, tmp_path: Path
+) -> None:
+    """pgBackRest speaks to object stores by itself, and by TLS alone."""
+    bucket = object_store.create_bucket()
+    with tls_in_front_of(object_store.port, tmp_path) as port:
+        there = {
+            "repo1-type": "s3",
+            "repo1-path": "/cluster",
+            "repo1-s3-bucket": bucket,
+            "repo1-s3-endpoint": "127.0.0.1",
+            "repo1-s3-region": object_store.region,
+            "repo1-s3-uri-style": "path",
+            "repo1-s3-key": object_store.access_key_id,
+            "repo1-s3-key-secret": object_store.secret_access_key,
+            "repo1-bundle": True,
+            "repo1-storage-port": port,
+            "repo1-storage-verify-tls": False,
+        }
+        assert wal.archive(**ENGINE, **wal.where(), pgbackrest=there).changed
+        made = base(wal, pgbackrest=there)
+        wal.sql("INSERT INTO log VALUES ('2')")
+        before = moment(wal)
+        wal.sql("DROP TABLE log")
+        wal.switch()
+        found = wal.archive(state="check", **ENGINE, **wal.where(), pgbackrest=there).data
+        assert [one["backup_id"] for one in found["backups"]] == [made["backup_id"]]
+        assert verify(wal, "restore", pgbackrest=there)["backup_id"] == made["backup_id"]
+        wal.pitr(target_time=before, **ENGINE, pgbackrest=there)
+        assert wal.sql(ROWS) == [("1 2",)]
+    assert any(key.startswith("cluster/backup/app/") for key in object_store.keys(bucket))
 
 
 @pytest.mark.parametrize(
