@@ -17,6 +17,7 @@ from runner.repositories.contract import EncryptionKeys
 from runner.repositories.directory import DirectoryRepository
 from runner.repositories.memory import MemoryRepository
 from tests.modules.pg_bed import PgBench
+from tests.modules.test_pg_pitr_explored import explored, seen
 from tests.modules.wal_bed import WalBench, moment, wal_bench
 from tests.support.capabilities import require
 from tests.support.objectstore import ObjectStore
@@ -310,11 +311,27 @@ def test_what_it_cannot_do_is_refused(wal: WalBench, more: dict[str, object], wo
         wal.bench.apply("pg_basebackup", **{**wal.where(), **ENGINE, **more})
 
 
-def test_only_base_backups_are_verified_by_it_and_none_is_explored(wal: WalBench) -> None:
+def test_only_base_backups_are_verified_by_it(wal: WalBench) -> None:
     with pytest.raises(UsageError, match="base backups"):
         verify(wal, "quick", kind="database")
-    with pytest.raises(Refused, match="into the live cluster's place"):
-        wal.pitr(state="explored", target_name="x", **ENGINE)
+
+
+def test_a_moment_is_explored_and_moved_forward_beside_the_live_cluster(wal: WalBench) -> None:
+    base(wal)
+    first = moment(wal)
+    wal.sql("INSERT INTO log VALUES ('2')")
+    second = moment(wal)
+    wal.sql("INSERT INTO log VALUES ('3')")
+    wal.sql("DROP TABLE log")
+    wal.switch()
+    started = wal.sql("SELECT pg_postmaster_start_time()")
+    for target, rows in ((first, ["1"]), (second, ["1", "2"]), (first, ["1"])):
+        found = explored(wal, **ENGINE, target_time=target)
+        assert seen(found) == rows
+    assert explored(wal, **ENGINE, target_time=first)["reached_lsn"] == found["reached_lsn"], "it is there already"
+    assert wal.sql("SELECT pg_postmaster_start_time()") == started
+    wal.pitr(state="absent", **ENGINE)
+    assert not Path(found["explored"]["socket"]).exists()
 
 
 @pytest.mark.parametrize("wal", ["--wal-segsize=1", "--wal-segsize=64"], indirect=True)

@@ -6,7 +6,7 @@ away and recovered again; an exchange of directories is finished; after it only 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import field, replace
 from typing import Any, ClassVar, Literal
@@ -22,9 +22,9 @@ from runner.modules.postgres.pgbackrest.choosing import Chosen
 from runner.modules.postgres.pgbackrest.choosing import choose as choose_there
 from runner.modules.postgres.pgbackrest.configuration import Engine, Stanza
 from runner.modules.postgres.pgbackrest.configuration import stanza as stanza_of
-from runner.modules.postgres.pgbackrest.feeding import restore
+from runner.modules.postgres.pgbackrest.feeding import BackrestFeed, restore
 from runner.modules.postgres.physical import fitness, replay, side
-from runner.modules.postgres.physical.choosing import Choice, choose, major_of
+from runner.modules.postgres.physical.choosing import Choice, choose
 from runner.modules.postgres.physical.cluster import IN_IMAGE, Cluster, data_directory, in_compose, native
 from runner.modules.postgres.physical.exchange import Exchange, Verdict
 from runner.modules.postgres.physical.explored import Explored, Explorer
@@ -120,9 +120,7 @@ class PgPitr:
 
 def _recovered(at: Acting, args: PgPitrArgs, cluster: Cluster, exchange: Exchange) -> Outcome:
     target = args.wanted
-    repository, service = _source(at, args)
-    stanza = _stanza(at, args)
-    saved = backrest.salvage(at, cluster, stanza) if stanza else salvage(at, cluster, repository, service, args.spool)
+    saved = _saved(at, args, cluster)
     choice = _course(at, args, target)
     exchange.make_room()
     try:
@@ -138,6 +136,13 @@ def _recovered(at: Acting, args: PgPitrArgs, cluster: Cluster, exchange: Exchang
     return Outcome(True, {**told, **data, "kept": exchange.kept()})
 
 
+def _saved(at: Acting, args: PgPitrArgs, cluster: Cluster) -> Sequence[str]:
+    """What a stopped server had not archived any more; the names."""
+    if (stanza := _stanza(at, args)) is not None:
+        return backrest.salvage(at, cluster, stanza)
+    return salvage(at, cluster, *_source(at, args), args.spool)
+
+
 def _restored(at: Acting, args: PgPitrArgs, aside: Side, choice: Choice | Chosen) -> replay.Feed:
     """The backup's files at the side, proved; what will bring the WAL."""
     if isinstance(choice, Chosen):
@@ -146,6 +151,15 @@ def _restored(at: Acting, args: PgPitrArgs, aside: Side, choice: Choice | Chosen
     fitness.check(aside, fitness.origin_of(choice.manifest), args.other_libc)
     unpack(at, _source(at, args)[0], choice.manifest, choice.base, aside)
     return prepared(choice, aside)
+
+
+def _fed(at: Acting, args: PgPitrArgs, aside: Side, choice: Choice | Chosen) -> replay.Feed:
+    """What will bring more WAL to a side that has its files."""
+    if isinstance(choice, Choice):
+        return prepared(choice, aside)
+    feed = BackrestFeed(aside, _backrest(at, args))
+    feed.prepare()
+    return feed
 
 
 def _replayed(
@@ -176,18 +190,20 @@ def _is_that(at: Acting, args: PgPitrArgs, promoted: replay.Promoted) -> bool:
 def _explored(at: Acting, args: PgPitrArgs, explorer: Explorer) -> Outcome:
     if args.state == "absent":
         return Outcome(explorer.remove(), {})
-    if args.engine == "pgbackrest":
-        _backrest(at, args)
     target = args.wanted
     if target.kind == "latest":
         raise UsageError("state: explored needs a target to stop at", hint="give target_time, target_lsn or another")
-    repository, service = _source(at, args)
-    salvage(at, explorer.cluster, repository, service, args.spool)
+    _saved(at, args, explorer.cluster)
     choice = _going_on(at, args, target, explorer.found())
-    major = major_of(choice.manifest)
-    how = Exploring(repository, choice, choice.target, major, args.settings, args.other_libc)
+    how = Exploring(
+        choice,
+        choice.major,
+        args.settings,
+        restored=lambda aside: _restored(at, args, aside, choice),
+        fed=lambda aside: _fed(at, args, aside, choice),
+    )
     state, changed = explore(at, explorer, how)
-    aside = explorer.aside(major)
+    aside = explorer.aside(choice.major)
     at.warn("a recovered cluster is left running beside the live one", "end it with pg_pitr, state: absent")
     told = {"backup_id": state.backup, "target": state.target, "reached_lsn": state.lsn}
     where = {
@@ -199,12 +215,12 @@ def _explored(at: Acting, args: PgPitrArgs, explorer: Explorer) -> Outcome:
     return Outcome(changed, {**told, "last_commit": state.last_commit, "explored": where})
 
 
-def _going_on(at: Acting, args: PgPitrArgs, target: Target, found: Explored | None) -> Choice:
+def _going_on(at: Acting, args: PgPitrArgs, target: Target, found: Explored | None) -> Choice | Chosen:
     """With the backup that is explored already, if the target can be reached from it."""
     if found is not None and args.backup in (LATEST, found.backup):
         with suppress(VerificationFailed, ObjectNotFound):
-            return _choose(at, replace(args, backup=found.backup), target)
-    return _choose(at, args, target)
+            return _course(at, replace(args, backup=found.backup), target)
+    return _course(at, args, target)
 
 
 def _rolled_back(at: Acting, args: PgPitrArgs, cluster: Cluster, exchange: Exchange) -> Outcome:
@@ -253,9 +269,11 @@ def _side(
 
 
 def _course(at: Reading, args: PgPitrArgs, target: Target) -> Choice | Chosen:
+    """From the repository alone: whether the target can be reached is known before anything is touched."""
     if (stanza := _stanza(at, args)) is not None:
         return choose_there(at.host, stanza, args.backup, target)
-    return _choose(at, args, target)
+    repository, service = _source(at, args)
+    return choose(repository, service, args.backup, target, at.host)
 
 
 def _stanza(at: Reading, args: PgPitrArgs) -> Stanza | None:
@@ -264,16 +282,10 @@ def _stanza(at: Reading, args: PgPitrArgs) -> Stanza | None:
 
 
 def _backrest(at: Reading, args: PgPitrArgs) -> Stanza:
-    if args.server.compose is not None or args.state == "explored":
+    if args.server.compose is not None:
         raise Refused(
-            "engine: pgbackrest recovers servers of the host itself, into the live cluster's place",
-            hint="leave `engine` out for a compose service, or to explore",
+            "engine: pgbackrest recovers servers of the host itself",
+            hint="leave `engine` out for a compose service",
         )
     repository, service = _source(at, args)
     return stanza_of(repository, service, at.host.name, args.pgbackrest)
-
-
-def _choose(at: Reading, args: PgPitrArgs, target: Target) -> Choice:
-    """From the repository alone: whether the target can be reached is known before anything is touched."""
-    repository, service = _source(at, args)
-    return choose(repository, service, args.backup, target, at.host)

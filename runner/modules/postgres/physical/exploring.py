@@ -5,7 +5,7 @@ A server that is at one target and asked for a later one goes on from where it i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -13,14 +13,10 @@ from runner.errors import SentraPlayError, VerificationFailed
 from runner.frozen import frozen
 from runner.hosts.contract import Script
 from runner.modules.contract import Acting
-from runner.modules.postgres.physical import fitness, replay, side
-from runner.modules.postgres.physical.choosing import Choice
+from runner.modules.postgres.physical import replay, side
 from runner.modules.postgres.physical.explored import Explored, Explorer
-from runner.modules.postgres.physical.feeding import prepared
+from runner.modules.postgres.physical.replay import Course, Feed
 from runner.modules.postgres.physical.side import Side
-from runner.modules.postgres.physical.target import Target
-from runner.modules.postgres.physical.unpacking import unpack
-from runner.repositories.contract import Repository
 
 _NO_FEED: Final = Script('rm -rf -- "$1"')
 # What PostgreSQL says of a target that lies before what the files already hold (src/backend/access/transam).
@@ -29,14 +25,16 @@ _PASSED: Final = "before consistent recovery point"
 
 @frozen
 class Exploring:
-    """How to recover: `major` is the cluster's version, `settings` are the recovering server's."""
+    """How to recover: `major` is the cluster's version, `settings` are the recovering server's.
 
-    repository: Repository
-    choice: Choice
-    target: Target
+    `restored` puts the backup's files, proved, into an empty side; it and `fed` give what will bring the WAL.
+    """
+
+    course: Course
     major: int
     settings: Mapping[str, str]
-    other_libc: bool
+    restored: Callable[[Side], Feed]
+    fed: Callable[[Side], Feed]
 
 
 def explore(at: Acting, explorer: Explorer, how: Exploring) -> tuple[Explored, bool]:
@@ -46,9 +44,9 @@ def explore(at: Acting, explorer: Explorer, how: Exploring) -> tuple[Explored, b
     """
     found = explorer.found()
     try:
-        if found is not None and found.backup == how.choice.manifest.id:
+        if found is not None and found.backup == how.course.id:
             aside = explorer.aside(how.major)
-            if found.target == how.target.describe() and side.is_up(aside):
+            if found.target == how.course.target.describe() and side.is_up(aside):
                 return found, False
             try:
                 return _moved(at, explorer, aside, how), True
@@ -66,25 +64,23 @@ def _begun(at: Acting, explorer: Explorer, how: Exploring) -> Explored:
     explorer.remove()
     explorer.make()
     aside = explorer.aside(how.major)
-    fitness.check(aside, fitness.origin_of(how.choice.manifest), how.other_libc)
-    unpack(at, how.repository, how.choice.manifest, how.choice.base, aside)
-    aside.mark(replay.signal_file(how.target))
-    return _to_target(at, explorer, aside, how)
+    feeding = how.restored(aside)
+    aside.mark(replay.signal_file(how.course.target))
+    return _to_target(at, explorer, aside, how, feeding)
 
 
 def _moved(at: Acting, explorer: Explorer, aside: Side, how: Exploring) -> Explored:
-    explorer.write(Explored(how.choice.manifest.id, "", "", ""))  # no target's any more, until it has reached the next
+    explorer.write(Explored(how.course.id, "", "", ""))  # no target's any more, until it has reached the next
     side.stop(aside, "fast")
-    return _to_target(at, explorer, aside, how)
-
-
-def _to_target(at: Acting, explorer: Explorer, aside: Side, how: Exploring) -> Explored:
-    choice = how.choice
     aside.files.run(Script(_NO_FEED.text, (aside.feed,)))
-    feeding = prepared(choice, aside)
+    return _to_target(at, explorer, aside, how, how.fed(aside))
+
+
+def _to_target(at: Acting, explorer: Explorer, aside: Side, how: Exploring, feeding: Feed) -> Explored:
+    course, target = how.course, how.course.target
     with feeding.going_on():
-        side.launch(aside, {**how.settings, **replay.settings(how.target, choice, feeding)})
-        reached = replay.until_target(at, aside, how.target, choice, feeding)
-    state = Explored(choice.manifest.id, how.target.describe(), reached.lsn, reached.last_commit)
+        side.launch(aside, {**how.settings, **replay.settings(target, course, feeding)})
+        reached = replay.until_target(at, aside, target, course, feeding)
+    state = Explored(course.id, target.describe(), reached.lsn, reached.last_commit)
     explorer.write(state)
     return state
