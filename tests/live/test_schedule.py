@@ -6,19 +6,14 @@ Where systemd runs: tests/live/test_systemd.py. What its units say: tests/unit/t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from runner.errors import TaskFailed
-from runner.hosts.ssh import open_ssh
-from runner.hosts.ssh_settings import SshSettings
-from runner.modules.contract import RunInfo
 from runner.modules.schedule.running import run_now, states
-from runner.secret import Redactor
-from runner.template import Templar
-from tests.modules.bed import At, Bench
+from tests.live.benches import bench_over_ssh
+from tests.modules.bed import Bench
 from tests.support.machine import Machine
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
@@ -27,17 +22,8 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 @pytest.fixture
 def bench(new_server: Machine, tmp_path: Path) -> Iterator[Bench]:
     new_server.path("/etc/cron.d").mkdir(exist_ok=True)
-    entered = new_server.host()
-    settings = SshSettings(
-        name="new",
-        address=entered.address,
-        user=entered.user,
-        private_key_file=entered.key,
-        known_hosts_file=entered.known_hosts,
-    )
-    with closing(open_ssh(settings)) as host:
-        run = RunInfo(id="r1", playbook="site.yml", git_commit="", check=False, diff=False, resumed=False)
-        yield Bench(At(host, Templar([tmp_path], Redactor()), tmp_path, run), tmp_path)
+    with bench_over_ssh(new_server, tmp_path) as made:
+        yield made
 
 
 def test_a_cron_job_runs_as_cron_would_run_it_and_is_gone_when_it_shall_be(bench: Bench, new_server: Machine) -> None:

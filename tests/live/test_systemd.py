@@ -11,12 +11,9 @@ from typing import Any
 import pytest
 
 from runner.errors import TaskFailed
-from runner.modules.contract import RunInfo
 from runner.modules.schedule.running import run_now, states
-from runner.secret import Redactor
-from runner.template import Templar
-from tests.contracts.host_kinds import opened
-from tests.modules.bed import At, Bench
+from tests.live.benches import bench_over_ssh
+from tests.modules.bed import Bench
 from tests.support.deployment import PLAYBOOKS, Controller
 from tests.support.machine import Machine
 from tests.support.workplace import wait_until
@@ -25,7 +22,8 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
 UNIT = "postgresql@15-main"
 DATA = "/var/lib/postgresql/15/main"
-PASSWORD = 'it\'s a "secret" $HOME'
+WORD = "unguessable"
+PASSWORD = f'it\'s "{WORD}" $HOME'
 SERVER = {"host": "127.0.0.1", "port": 5432, "user": "postgres", "password": PASSWORD}
 
 
@@ -40,9 +38,8 @@ def debian(systemd_server: Machine) -> Machine:
 
 @pytest.fixture
 def bench(systemd_server: Machine, tmp_path: Path) -> Iterator[Bench]:
-    run = RunInfo(id="r1", playbook="site.yml", git_commit="", check=False, diff=False, resumed=False)
-    with opened(systemd_server.host()) as host:
-        yield Bench(At(host, Templar([tmp_path], Redactor()), tmp_path, run), tmp_path)
+    with bench_over_ssh(systemd_server, tmp_path) as made:
+        yield made
 
 
 def active(machine: Machine, unit: str) -> str:
@@ -57,9 +54,8 @@ def as_postgres(machine: Machine, sql: str) -> str:
 def in_unit(machine: Machine, unit: str) -> bool:
     """Whether the server that runs is the unit's own process: started beside it, it would not be."""
     (first, *_) = machine.run("cat", f"{DATA}/postmaster.pid").split()
-    return first in machine.run(
-        "cat", f"/sys/fs/cgroup/system.slice/system-postgresql.slice/{unit}.service/cgroup.procs"
-    )
+    group = f"/sys/fs/cgroup/system.slice/system-postgresql.slice/{unit}.service"
+    return first in machine.run("cat", f"{group}/cgroup.procs").split()
 
 
 def inventory(machine: Machine, **more: object) -> dict[str, Any]:
@@ -105,7 +101,7 @@ def test_debians_own_cluster_goes_back_in_time_by_its_unit(debian: Machine, tmp_
     controller.do("run", str(tmp_path / "back.yml"), "-i", str(controller.inventory))
     assert as_postgres(debian, "SELECT to_regclass('log') IS NULL") == "t", "the replaced cluster is live again"
     assert in_unit(debian, UNIT)
-    assert PASSWORD not in (tmp_path / "controller.log").read_text()
+    assert WORD not in (tmp_path / "controller.log").read_text()
 
 
 def test_without_its_unit_nobody_stops_or_starts_it(debian: Machine, tmp_path: Path) -> None:

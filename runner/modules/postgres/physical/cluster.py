@@ -155,7 +155,7 @@ class _Managed(_Native):
             raise TaskFailed(
                 f"stopping the service {self._unit} does not stop the server that runs on {self.directory}",
                 where=self._at.host.name,
-                why="another service manages it; the one that was stopped is started again",
+                why="another service manages it" + ("; this one is started again" if stopped.changed else ""),
                 hint="name the service that manages this cluster (Debian: postgresql@15-main)",
             )
 
