@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runner.cli.choosing import nothing_there
 from runner.cli.repository import Opener, opens_repositories
 from runner.errors import UsageError, VerificationFailed
 
@@ -50,7 +51,7 @@ def _copy(
             continue
         click.echo(f"{manifest.service}/{manifest.id}: {'copied' if copied else 'is there already'}")
     if not chosen and not refused:
-        click.echo("no backups")
+        raise nothing_there(source, service)
     return refused
 
 

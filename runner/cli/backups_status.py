@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from runner.cli import options
+from runner.cli.choosing import nothing_there
 from runner.cli.repository import Opener, opens_repositories
 from runner.cli.tables import table
 from runner.errors import UsageError, VerificationFailed
@@ -37,7 +38,7 @@ def show_status(
     """Say of each service and kind how old and how well proved its newest backup is.
 
     What is read is the repository, so that it can be asked from any machine. A failed verification, a
-    damaged manifest or a missed limit ends with exit code 3.
+    damaged manifest, a missed limit or no backup at all ends with exit code 3.
     """
     from runner.backup.catalogue import services
     from runner.backup.status import statuses
@@ -49,9 +50,11 @@ def show_status(
     troubles = {one.name: one.troubles(now, *limits) for one in found}
     _show(found, troubles, now, output)
     wrong = [f"{name}: {trouble}" for name, said in troubles.items() for trouble in said]
-    if wrong or (not found and service):
+    if not found:
+        raise nothing_there(opened, service)
+    if wrong:
         raise VerificationFailed(
-            "; ".join(wrong) or f"there are no backups of {service}",
+            "; ".join(wrong),
             where=repository,
             why="what is too old, damaged or never proved is not there in the hour it is needed",
             hint="run the backup or verification that is due; `sentraplay backups list` shows each one",
@@ -91,4 +94,5 @@ def _show(found: list[Status], troubles: dict[str, list[str]], now: datetime, ou
                 "; ".join(troubles[one.name]),
             )
         )
-    click.echo("\n".join(table([HEADINGS, *rows])) if rows else "no backups")
+    if rows:
+        click.echo("\n".join(table([HEADINGS, *rows])))

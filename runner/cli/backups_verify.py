@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli.choosing import chosen
+from runner.cli.choosing import chosen, nothing_there
 from runner.cli.repository import Opener, opens_repositories
 from runner.errors import SentraPlayError, VerificationFailed
 
@@ -58,7 +58,9 @@ def verify_backups(
             click.echo(f"{name}: {error or told}")
             failed += [name] if error else []
     if not names and not archives:
-        click.echo("no backups")
+        raise nothing_there(opened, service)
+    if wal and not archives:
+        click.echo("no WAL")
     if failed:
         raise VerificationFailed(
             f"{len(failed)} of {len(names) + len(archives)} backups are not what they must be: {', '.join(failed)}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from runner.errors import UsageError
+from runner.errors import UsageError, VerificationFailed
 
 if TYPE_CHECKING:
     from runner.backup.manifest import Manifest
@@ -46,3 +46,14 @@ def one_backup(repository: Repository, name: str) -> Manifest:
 
     ((service, backup_id),) = chosen(repository, [name])
     return read(repository, service, backup_id)
+
+
+def nothing_there(repository: Repository, service: str | None) -> VerificationFailed:
+    """The error for a repository without a backup (of `service`): whoever relies on one must not be told that all is
+    well because a path or prefix was wrong."""
+    return VerificationFailed(
+        f"there are no backups of {service}" if service else "there are no backups",
+        where=repository.describe(),
+        why="a wrong path, prefix or service looks the same as backups that are gone",
+        hint="compare with the inventory; `sentraplay backups list` shows what is there",
+    )

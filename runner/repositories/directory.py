@@ -46,9 +46,19 @@ ln -- "$1" "$2" || { [ ! -e "$2" ] || exit 17; exit 1; }
 sync "$directory" "${directory%/*}" "$3"
 """)
 
-# A file deleted between find and stat is simply not listed; those told twice are told alike.
+# What may not be entered must not look as if it were empty. A file deleted between find and stat is simply not listed;
+# those told twice are told alike.
 _LIST: Final = Script("""
-cd -- "$1" 2>/dev/null || { [ ! -e "$1" ]; exit; }
+nearest() {
+  at=$1
+  until [ -e "$at" ] || [ -L "$at" ]; do at=${at%/*}; at=${at:-/}; done
+  [ ! -d "$at" ] || [ -x "$at" ] || { echo "$at: Permission denied" >&2; exit 1; }
+}
+nearest "$1"
+[ -d "$at" ] || { echo "$at is not a directory" >&2; exit 1; }
+[ "$at" = "$1" ] || exit 0
+cd -- "$1" || exit
+nearest "$2"
 [ -d "$2" ] || exit 0
 find "$2" -name '.?*' -prune -o -name '*[!A-Za-z0-9._=+@-]*' -prune -o -type f -exec sh -c '
 stat -c "%s %Y %n" "$@" 2>/dev/null && exit

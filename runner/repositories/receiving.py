@@ -42,5 +42,5 @@ def explain(failed: CommandFailed, where: str, host_name: str) -> RepositoryErro
             why=said,
             hint=f"free space on {host_name} or name another repository; nothing of the object was kept",
         )
-    hint = "let the user SentraPlay works as there write to it" if _DENIED.search(said) else ""
+    hint = "let the user SentraPlay works as there read and write it" if _DENIED.search(said) else ""
     return RepositoryError(message=f"the repository failed: {said}", where=where, hint=hint)

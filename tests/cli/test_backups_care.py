@@ -63,6 +63,28 @@ def test_a_name_nobody_knows_is_answered_with_where_to_look(made: Program) -> No
     assert "backups list main" in ended.err
 
 
+@pytest.mark.parametrize("command", [["verify"], ["verify", "--wal"], ["status"], ["status", "--rpo", "26h"]])
+def test_a_place_without_backups_is_never_taken_for_one_where_all_is_well(made: Program, command: list[str]) -> None:
+    elsewhere = made("backups", command[0], str(made.directory / "repositroy"), *command[1:])
+    assert (elsewhere.code, elsewhere.out) == (3, "")
+    assert "there are no backups" in elsewhere.err and "repositroy" in elsewhere.err
+    other = made("backups", command[0], "main", *command[1:], "--service", "scaner", *HERE)
+    assert other.code == 3
+    assert "there are no backups of scaner" in other.err
+
+
+def test_a_copy_of_nothing_is_no_copy(made: Program) -> None:
+    ended = made("backups", "copy", str(made.directory / "repositroy"), "main", *HERE)
+    assert ended.code == 3
+    assert "there are no backups" in ended.err
+
+
+def test_verify_says_that_there_is_no_wal(made: Program) -> None:
+    ended = made("backups", "verify", "main", "--wal", *HERE)
+    assert ended.code == 0, ended.everything
+    assert ended.out.splitlines()[-1] == "no WAL"
+
+
 def test_verify_finds_what_is_lost_and_reading_finds_what_is_damaged(made: Program) -> None:
     (archive,) = directory(made).glob("*.tar*")
     good = made("backups", "verify", "main", "--level", "full", *HERE)

@@ -111,6 +111,14 @@ def test_a_server_that_does_not_archive_is_refused_with_the_way_out(quiet: WalBe
     assert "wal: include" in met.value.hint
 
 
+def test_archiving_that_waits_for_a_restart_is_told_from_archiving_that_is_off(quiet: WalBench) -> None:
+    quiet.archive()
+    with pytest.raises(TaskFailed, match="does not archive its WAL") as met:
+        quiet.base()
+    assert met.value.why.startswith("archiving is set up, but begins only after a restart")
+    assert "`restart: true`" in met.value.hint
+
+
 def test_a_role_that_may_not_replicate_is_told_what_it_needs(quiet: WalBench) -> None:
     role = quiet.server.create_role()
     with pytest.raises(TaskFailed, match="there is no backup") as met:

@@ -48,6 +48,7 @@ SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system_ident
        (SELECT setting::int FROM pg_settings WHERE name = 'wal_segment_size') AS segment_size,
        (SELECT sum(pg_database_size(oid))::bigint FROM pg_database) AS size,
        current_setting('archive_mode') AS archive_mode,
+       (SELECT pending_restart FROM pg_settings WHERE name = 'archive_mode') AS awaits_restart,
        pg_is_in_recovery() AS standby
 """
 _TABLESPACES: Final = """
@@ -179,18 +180,26 @@ def _look(server: Postgres, args: PgBasebackupArgs) -> _Cluster:
     # A standby's WAL is archived by its primary, whatever it does itself.
     archives = found["standby"] or found["archive_mode"] != "off" or streamed
     if args.wal == "archive" and not archives:
-        raise TaskFailed(
-            "the server does not archive its WAL, and a base backup is worth nothing without",
-            where=server.where,
-            why="archive_mode is off" + (f", and nobody receives into {args.spool}" if args.spool else ""),
-            hint="set archiving up with pg_wal_archive, or `wal: include` for a backup restorable to its own end only",
-        )
+        raise _not_archived(server, args, bool(found["awaits_restart"]))
     spaces = tuple(
         Tablespace(int(str(row["oid"])), str(row["name"]), str(row["path"]), int(str(row["size"])))
         for row in server.maintenance().rows(_TABLESPACES)
     )
     size = int(str(found["size"])) - sum(one.size for one in spaces)
     return _Cluster(str(found["system_identifier"]), int(str(found["segment_size"])), max(size, 0), spaces)
+
+
+def _not_archived(server: Postgres, args: PgBasebackupArgs, waits: bool) -> TaskFailed:
+    receiver = f", and nobody receives into {args.spool}" if args.spool else ""
+    way = (
+        "restart the server (pg_wal_archive with `restart: true`)" if waits else "set archiving up with pg_wal_archive"
+    )
+    return TaskFailed(
+        "the server does not archive its WAL, and a base backup is worth nothing without",
+        where=server.where,
+        why=("archiving is set up, but begins only after a restart" if waits else "archive_mode is off") + receiver,
+        hint=f"{way}, or `wal: include` for a backup restorable to its own end only",
+    )
 
 
 def _store(

@@ -22,6 +22,7 @@ from runner.modules.postgres.session import Postgres
 from runner.repositories.contract import Repository
 
 _PAUSE: Final = 0.5
+_BASE_HINT: Final = "make one with pg_basebackup"
 _POINT: Final = "SELECT pg_create_restore_point('sentraplay check')::text AS lsn"
 _SWITCH: Final = "SELECT pg_switch_wal()::text AS lsn"
 _STATE: Final = """
@@ -69,8 +70,10 @@ def check(at: Acting, server: Postgres, repository: Repository, wish: Wish) -> M
     _wait(at, server, archive, segment, wish)
     files = archive.files()
     policy = at.repositories.retention(repository.name)
-    excused = () if policy and not policy.get("pitr_window") else base_backups(archive)
-    holes = check_whole(files, segment, archive.describe(), excused)
+    bases = base_backups(archive)
+    if not bases:
+        at.warn("the repository has no base backup of this cluster, and WAL alone recovers nothing", _BASE_HINT)
+    holes = check_whole(files, segment, archive.describe(), () if policy and not policy.get("pitr_window") else bases)
     seconds = round(monotonic() - begun, 3)
     everything = [one for ones in files.values() for one in ones] if wish.full else []
     prove_all(archive, everything, at.host)
