@@ -33,11 +33,7 @@ def bench(host: Host, postgres_server: PostgresServer, compose_stack: ComposeSta
     bench = PgBench(host, postgres_server, tmp_path)
     host.run(command("mkdir", "-p", "/srv/backups"))
     bench.at.shelf.by_name["main"] = DirectoryRepository("main", host, "/srv/backups")
-    file = compose_stack.machine.path(compose_stack.directory) / "docker-compose.yml"
-    mounted = "      - pg-data:/var/lib/postgresql/data\n"
-    file.write_text(file.read_text().replace(mounted, f"{mounted}      - ./wal:/wal\n"))
-    compose_stack.compose("up", "-d")
-    compose_stack.wait_healthy()
+    compose_stack.mount("./wal:/wal")
     return bench
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -93,6 +94,36 @@ def test_a_recovery_of_a_compose_deployment_killed_in_the_restore_is_resumed(
     assert recovered.wait_healthy()
     assert recovered.contents() == rows
     assert recovered.files() == files
+
+
+def test_with_base_backup_and_wal_a_deployment_comes_back_to_the_last_that_arrived(
+    controller: Controller, compose_stack: ComposeStack, new_server: Machine
+) -> None:
+    compose_stack.mount("./wal:/wal")
+    known = json.loads(controller.inventory.read_text())
+    spool = {"wal_spool": f"{compose_stack.directory}/wal", "wal_spool_in_server": "/wal"}
+    known["all"]["children"]["sentrascan"]["vars"] |= spool
+    controller.knows(known)
+    controller.play("backup.yml", "--tags", "files,images")
+    controller.play("backup-physical.yml", "-e", "restart_database=true")
+    with compose_stack.connect() as connection:
+        connection.execute("INSERT INTO scans (target, started_at) VALUES ('after the base backup', now())")
+    controller.play("wal-check.yml")
+    rows, files = compose_stack.contents(), compose_stack.files()
+    compose_stack.machine.power_off()
+
+    said = controller.play("dr-restore.yml", "-e", "recover_wal=true")
+
+    assert "OBJECTIVE rpo: met" in said
+    recovered = ComposeStack(new_server)
+    assert recovered.wait_healthy()
+    assert recovered.contents() == rows
+    assert recovered.files() == files
+    known["all"]["children"]["sentrascan"]["children"]["service"] = {
+        "hosts": known["all"]["children"]["sentrascan"]["children"]["recovery"]["hosts"]
+    }
+    controller.knows(known)
+    controller.play("wal-check.yml")
 
 
 def test_a_restore_is_undone_when_the_service_is_not_well_with_it(

@@ -104,6 +104,45 @@ def test_debians_own_cluster_goes_back_in_time_by_its_unit(debian: Machine, tmp_
     assert WORD not in (tmp_path / "controller.log").read_text()
 
 
+def test_a_new_server_gets_everything_up_to_the_last_wal_that_arrived(debian: Machine, tmp_path: Path) -> None:
+    """The repository is all there is: the cluster on the new server is another one, with another password."""
+    controller = Controller(tmp_path)
+    there = {"there": {"type": "directory", "path": str(tmp_path / "repository")}}
+    known = inventory(
+        debian,
+        database_unit=UNIT,
+        database_directory=DATA,
+        repositories=there,
+        service_paths=["/srv/app"],
+        recover_wal=True,
+    )
+    known["all"]["children"]["recovery"] = {"hosts": {"new": debian.host().variables()}}
+    controller.knows(known)
+    debian.run("mkdir", "-p", "/srv/app")
+    debian.path("/srv/app/settings").write_text("kept")
+    as_postgres(debian, "CREATE TABLE log AS SELECT 1 AS n")
+    controller.play("backup-physical.yml", "-e", "restart_database=true")
+    controller.play("backup.yml", "--tags", "files")
+    as_postgres(debian, "CREATE TABLE late AS SELECT 2 AS n")
+    controller.play("wal-check.yml")
+    system = as_postgres(debian, "SELECT system_identifier FROM pg_control_system()")
+
+    debian.run("pg_dropcluster", "--stop", "15", "main")
+    debian.run("rm", "-r", "/srv/app", "/var/lib/postgresql/wal-spool")
+    debian.run("pg_createcluster", "15", "main", "--start")
+    assert as_postgres(debian, "SELECT system_identifier FROM pg_control_system()") != system
+
+    said = controller.play("dr-restore.yml")
+
+    assert "OBJECTIVE rpo: met" in said and "OBJECTIVE rto: met" in said
+    assert as_postgres(debian, "SELECT n FROM late") == "2", "no base backup has it, only the WAL"
+    assert as_postgres(debian, "SELECT system_identifier FROM pg_control_system()") == system
+    assert debian.path("/srv/app/settings").read_text() == "kept"
+    assert in_unit(debian, UNIT)
+    controller.play("wal-check.yml", "--limit", "db1")
+    assert WORD not in (tmp_path / "controller.log").read_text()
+
+
 def test_without_its_unit_nobody_stops_or_starts_it(debian: Machine, tmp_path: Path) -> None:
     controller = Controller(tmp_path)
     controller.knows(inventory(debian))

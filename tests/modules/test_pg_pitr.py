@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -52,6 +53,11 @@ def one(make: Make) -> WalBench:
     return found
 
 
+def cut(moment: datetime) -> datetime:
+    """To the milliseconds that results are given in."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
 def test_a_dropped_table_comes_back_as_it_was_before_the_drop(wal: WalBench) -> None:
     write(wal, "2 after the backup")
     before = moment(wal)
@@ -61,6 +67,7 @@ def test_a_dropped_table_comes_back_as_it_was_before_the_drop(wal: WalBench) -> 
     data = wal.pitr(target_time=before, assertions=[{"query": "SELECT count(*) FROM log", "equals": 2}])
     assert rows(wal) == ["1 before the backup", "2 after the backup"]
     assert (data["timeline"], wal.sql("SELECT pg_is_in_recovery()")) == (2, [(False,)])
+    assert datetime.fromisoformat(data["restored_point"]) == cut(datetime.fromisoformat(before))
     (kept,) = data["kept"]
     assert Path(kept["path"], "PG_VERSION").exists()
 
@@ -139,6 +146,13 @@ def test_without_a_target_everything_archived_comes_back(wal: WalBench) -> None:
     data = wal.pitr(spool=str(wal.spool))
     assert rows(wal) == ["1 before the backup", "2 archived", "3 waiting in the spool"]
     assert data["salvaged"]
+    assert datetime.fromisoformat(data["restored_point"]) == cut(datetime.fromisoformat(data["last_commit"]))
+
+
+def test_without_a_commit_after_it_the_data_are_as_old_as_the_backup(wal: WalBench) -> None:
+    manifest = json.loads(next((wal.bench.root / "app").glob("*-base-*/manifest.json")).read_text())
+    data = wal.pitr(target="immediate")
+    assert datetime.fromisoformat(data["restored_point"]) == cut(datetime.fromisoformat(manifest["restored_point"]))
 
 
 def test_a_restore_point_an_lsn_and_a_transaction_can_be_the_target(one: WalBench) -> None:

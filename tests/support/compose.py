@@ -66,6 +66,14 @@ class ComposeStack:
         where = ["--project-directory", self.directory, "-f", f"{self.directory}/docker-compose.yml"]
         return self.machine.run("docker-compose", *where, "-p", self.project, *argv, seconds=seconds)
 
+    def mount(self, volume: str) -> None:
+        """One more volume of the database's service, which is up with it when this returns."""
+        file = self.machine.path(self.directory) / "docker-compose.yml"
+        mounted = "      - pg-data:/var/lib/postgresql/data\n"
+        file.write_text(file.read_text().replace(mounted, f"{mounted}      - {volume}\n"))
+        self.compose("up", "-d")
+        self.wait_healthy()
+
     def connect(self) -> psycopg.Connection[Any]:
         """A connection to its database from the tests, in autocommit."""
         return psycopg.connect(

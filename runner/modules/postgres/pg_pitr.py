@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import field, replace
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
 from runner.backup.catalogue import LATEST
@@ -133,7 +134,18 @@ def _recovered(at: Acting, args: PgPitrArgs, cluster: Cluster, exchange: Exchang
     exchange.swap(choice.id, verdict)
     at.warn("the cluster is on a new timeline", "make a base backup of it now (pg_basebackup)")
     told = {"backup_id": choice.id, "target": choice.target.describe(), "salvaged": list(saved)}
-    return Outcome(True, {**told, **data, "kept": exchange.kept()})
+    point = _restored_point(choice, str(data["last_commit"]))
+    return Outcome(True, {**told, **data, "restored_point": point, "kept": exchange.kept()})
+
+
+def _restored_point(choice: Choice | Chosen, last_commit: str) -> str:
+    """How new the data are for certain (UTC): the moment that was asked for, or of the last commit that came back.
+
+    A server where nothing was committed for long is therefore told to be older than what it would have lost.
+    """
+    commit = [datetime.fromisoformat(last_commit)] if last_commit else []
+    point = choice.target.moment or max([choice.restored_point, *commit])
+    return point.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _saved(at: Acting, args: PgPitrArgs, cluster: Cluster) -> Sequence[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from runner.backup.catalogue import LATEST
 from runner.backup.wal.reach import Reach, Start, reach
 from runner.errors import ObjectNotFound, TaskFailed, VerificationFailed
@@ -26,6 +28,11 @@ class Chosen:
     @property
     def id(self) -> str:
         return self.backup.id
+
+    @property
+    def restored_point(self) -> datetime:
+        """When the backup ended."""
+        return self.backup.ended
 
     @property
     def start(self) -> Start:

@@ -44,6 +44,11 @@ class Choice:
         return self.manifest.id
 
     @property
+    def restored_point(self) -> datetime:
+        """When the backup ended."""
+        return self.manifest.restored_point
+
+    @property
     def start(self) -> Start:
         return self.base.start
 

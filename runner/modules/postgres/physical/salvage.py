@@ -28,7 +28,8 @@ for name in "$@"; do cp -- "$from/pg_wal/$name" "$to/$name" || exit; done
 
 def salvage(at: Acting, cluster: Cluster, repository: Repository, service: str, spool: str | None) -> tuple[str, ...]:
     """Ship what waits in the spool, and from a stopped server what it had marked as ready; gives the names."""
-    saved = _shipped(at.host, spool, repository, service) if spool else ()
+    # On a new server there is no spool yet.
+    saved = _shipped(at.host, spool, repository, service) if spool and at.host.stat(spool) is not None else ()
     names = ready(at.host, cluster)
     if not names:
         return saved
