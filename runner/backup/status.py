@@ -1,27 +1,75 @@
-"""How a service stands: per kind the newest backup, the newest proved one, and what is wrong."""
+"""How a service stands: per kind the newest backup, the newest proved one, and what is wrong; and its WAL."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from runner.backup.catalogue import Damaged, catalogue
 from runner.backup.identity import parse_id
 from runner.backup.manifest import Manifest
 from runner.backup.standing import Standing, standing
+from runner.backup.wal.archive import Archived, WalArchive
+from runner.backup.wal.base import KIND as BASE
+from runner.backup.wal.base import base_of
+from runner.backup.wal.gaps import base_backups, check_timelines, may_be_cut
+from runner.backup.wal.names import is_segment
+from runner.errors import VerificationFailed
 from runner.frozen import frozen
 from runner.repositories.contract import Repository
 from runner.units import human_seconds
 
+WAL: Final = "wal"
+
+
+@frozen
+class WalStatus:
+    """The WAL of the cluster that was last backed up whole: how new the data are that can be recovered.
+
+    `newest` is the segment that arrived last (what is in it was written before), `gap` why not all of it can be
+    replayed, "" if it can as far as a list of the files tells; `size` is bytes.
+    """
+
+    service: str
+    files: int
+    size: int
+    newest: Archived
+    gap: str
+
+    @property
+    def kind(self) -> str:
+        return WAL
+
+    @property
+    def name(self) -> str:
+        return f"{self.service} {self.kind}"
+
+    def troubles(self, now: datetime, rpo: float | None, proved_within: float | None) -> list[str]:
+        """Like Status.troubles; a list proves nothing, so `proved_within` is for backups alone."""
+        age = (now - self.newest.modified).total_seconds()
+        late = rpo is not None and age > rpo
+        return ([self.gap] if self.gap else []) + ([f"the newest WAL came {human_seconds(age)} ago"] if late else [])
+
+    def plain(self, now: datetime) -> Mapping[str, object]:
+        """Like Status.plain."""
+        age = round((now - self.newest.modified).total_seconds())
+        own = {"files": self.files, "size": self.size, "newest": self.newest.name, "age": age}
+        return {"service": self.service, "kind": self.kind, **own}
+
 
 @frozen
 class Status:
-    """A service's backups of one kind, oldest first, and those whose manifests are damaged."""
+    """A service's backups of one kind, oldest first, and those whose manifests are damaged.
+
+    `goes_on`: WAL leads on from the newest, and how old the data are is for that to say.
+    """
 
     service: str
     kind: str
     backups: tuple[Standing, ...]
     damaged: tuple[Damaged, ...]
+    goes_on: bool = False
 
     @property
     def name(self) -> str:
@@ -55,7 +103,7 @@ class Status:
         ]
         newest, proved = self.newest, self.proved
         age = (now - newest.restored_point).total_seconds() if newest else None
-        if rpo is not None and (age is None or age > rpo):
+        if rpo is not None and not self.goes_on and (age is None or age > rpo):
             said.append(f"the newest backup is {human_seconds(age)} old" if age is not None else "there is no backup")
         proved_age = (now - proved.manifest.restored_point).total_seconds() if proved else None
         if proved_within is not None and (proved_age is None or proved_age > proved_within):
@@ -80,9 +128,12 @@ class Status:
         }
 
 
-def statuses(repository: Repository, service: str) -> list[Status]:
-    """One for each kind of backup the service has, in alphabetical order."""
+def statuses(repository: Repository, service: str, retention: Mapping[str, object]) -> list[Status | WalStatus]:
+    """One for each kind of backup the service has, in alphabetical order, and one for the WAL that leads on from its
+    base backups; `retention` is the repository's, which tells what gaps may be."""
     known = catalogue(repository, service)
+    bases = [one for one in known.backups if one.kind == BASE]
+    log = _wal(repository, bases[-1], retention) if bases else None
     good = [standing(repository, manifest) for manifest in known.backups]
     kinds = {one.manifest.kind for one in good} | {_kind(one) for one in known.damaged}
     return [
@@ -91,9 +142,31 @@ def statuses(repository: Repository, service: str) -> list[Status]:
             kind,
             tuple(one for one in good if one.manifest.kind == kind),
             tuple(one for one in known.damaged if _kind(one) == kind),
+            kind == BASE and log is not None,
         )
         for kind in sorted(kinds)
-    ]
+    ] + ([log] if log else [])
+
+
+def _wal(repository: Repository, newest: Manifest, retention: Mapping[str, object]) -> WalStatus | None:
+    """Of that base backup's cluster; None where there is none (it has what it needs within)."""
+    archive = WalArchive(repository, newest.service, base_of(newest).system_identifier)
+    files = archive.files()
+    segments = [one for name, ones in files.items() if is_segment(name) for one in ones]
+    if not segments:
+        return None
+    size = sum(one.size for ones in files.values() for one in ones)
+    last = max(segments, key=lambda one: (one.modified, one.name))
+    gap = _gap(archive, files, retention)
+    return WalStatus(newest.service, sum(map(len, files.values())), size, last, gap)
+
+
+def _gap(archive: WalArchive, files: Mapping[str, tuple[Archived, ...]], retention: Mapping[str, object]) -> str:
+    try:
+        check_timelines(files, archive.describe(), base_backups(archive), pruned=may_be_cut(retention))
+    except VerificationFailed as wrong:
+        return wrong.message
+    return ""
 
 
 def _kind(one: Damaged) -> str:

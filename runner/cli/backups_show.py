@@ -63,7 +63,8 @@ def _lines(known: Standing, where: str) -> Iterator[str]:
     )
     yield f"  made          {manifest.started_at:%Y-%m-%d %H:%M:%S} UTC, in {human_seconds(took)}"
     yield f"  from          {manifest.source.host} ({manifest.source.hostname}, {manifest.source.system})"
-    yield f"  by            {manifest.made_by.playbook}, run {manifest.made_by.run}, {manifest.made_by.git_commit[:12]}"
+    commit = f", commit {manifest.made_by.git_commit[:12]}" if manifest.made_by.git_commit else ""
+    yield f"  by            {manifest.made_by.playbook}, run {manifest.made_by.run}{commit}"
     yield from _contents(manifest)
     yield from _proofs(known)
 

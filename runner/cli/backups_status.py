@@ -15,7 +15,7 @@ from runner.cli.tables import table
 from runner.errors import UsageError, VerificationFailed
 
 if TYPE_CHECKING:
-    from runner.backup.status import Status
+    from runner.backup.status import Status, WalStatus
 
 HEADINGS: Final = ("SERVICE", "KIND", "BACKUPS", "SIZE", "NEWEST (UTC)", "AGE", "NEWEST PROVED", "HOW", "TROUBLE")
 
@@ -35,7 +35,9 @@ def show_status(
     output: options.Output,
     opener: Opener,
 ) -> None:
-    """Say of each service and kind how old and how well proved its newest backup is.
+    """Say of each service and kind how old and how well proved its newest backup is, and when its WAL last came.
+
+    Where WAL leads on from base backups, --rpo asks for the WAL and not for them.
 
     What is read is the repository, so that it can be asked from any machine. A failed verification, a
     damaged manifest, a missed limit or no backup at all ends with exit code 3.
@@ -46,7 +48,11 @@ def show_status(
     limits = (_limit(rpo), _limit(proved_within))
     now = datetime.now(UTC)
     with opener.open(repository) as opened:
-        found = [one for name in ([service] if service else services(opened)) for one in statuses(opened, name)]
+        found = [
+            one
+            for name in ([service] if service else services(opened))
+            for one in statuses(opened, name, opener.retention(repository))
+        ]
     troubles = {one.name: one.troubles(now, *limits) for one in found}
     _show(found, troubles, now, output)
     wrong = [f"{name}: {trouble}" for name, said in troubles.items() for trouble in said]
@@ -70,29 +76,29 @@ def _limit(text: str | None) -> float | None:
         raise UsageError(f"{text!r} is no duration", hint="write 90m, 26h or 8d") from error
 
 
-def _show(found: list[Status], troubles: dict[str, list[str]], now: datetime, output: str) -> None:
-    from runner.units import human_bytes, human_seconds
-
+def _show(found: list[Status | WalStatus], troubles: dict[str, list[str]], now: datetime, output: str) -> None:
     if output == "json":
         for one in found:
             click.echo(json.dumps({**one.plain(now), "troubles": troubles[one.name]}))
         return
-    rows = []
-    for one in found:
-        proved = one.proved
-        newest = one.newest
-        rows.append(
-            (
-                one.service,
-                one.kind,
-                str(one.count),
-                human_bytes(one.size),
-                f"{newest.restored_point:%Y-%m-%d %H:%M}" if newest else "none",
-                human_seconds((now - newest.restored_point).total_seconds()) if newest else "",
-                proved.manifest.id if proved else "none",
-                str(proved.proof.level) if proved else "",
-                "; ".join(troubles[one.name]),
-            )
-        )
+    rows = [(*_row(one, now), "; ".join(troubles[one.name])) for one in found]
     if rows:
         click.echo("\n".join(table([HEADINGS, *rows])))
+
+
+def _row(one: Status | WalStatus, now: datetime) -> tuple[str, ...]:
+    from runner.backup.status import WalStatus
+
+    if isinstance(one, WalStatus):
+        return (one.service, one.kind, f"{one.files} files", *_cells(one.size, one.newest.modified, now), "", "")
+    proved, moment = one.proved, one.newest.restored_point if one.newest else None
+    proof = (proved.manifest.id, str(proved.proof.level)) if proved else ("none", "")
+    return (one.service, one.kind, str(one.count), *_cells(one.size, moment, now), *proof)
+
+
+def _cells(size: int, moment: datetime | None, now: datetime) -> tuple[str, str, str]:
+    from runner.units import human_bytes, human_seconds
+
+    if moment is None:
+        return human_bytes(size), "none", ""
+    return human_bytes(size), f"{moment:%Y-%m-%d %H:%M}", human_seconds((now - moment).total_seconds())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -42,6 +41,7 @@ def verify_backups(
     """
     from contextlib import closing
 
+    from runner.backup.wal.gaps import may_be_cut
     from runner.hosts.local import open_local
 
     failed: list[str] = []
@@ -53,7 +53,7 @@ def verify_backups(
             failed += [backup_id] if error else []
         archives = _archives(opened, service) if wal else []
         for archive in archives:
-            error, told = _verify_wal(archive, controller, level, pruned=_is_cut(opener.retention(repository)))
+            error, told = _verify_wal(archive, controller, level, pruned=may_be_cut(opener.retention(repository)))
             name = f"{archive.service}/wal/{archive.system_identifier}"
             click.echo(f"{name}: {error or told}")
             failed += [name] if error else []
@@ -107,11 +107,6 @@ def _archives(opened: Repository, service: str | None) -> list[WalArchive]:
 
     names = [service] if service else services(opened)
     return [WalArchive(opened, name, system) for name in names for system in archived(opened, name)]
-
-
-def _is_cut(retention: Mapping[str, object]) -> bool:
-    """Whether retention may have taken WAL between base backups."""
-    return not retention or bool(retention.get("pitr_window"))
 
 
 def _verify_wal(archive: WalArchive, controller: Host, level: Level, *, pruned: bool) -> tuple[str, str]:

@@ -24,6 +24,11 @@ def base_backups(archive: WalArchive) -> tuple[Start, ...]:
     return tuple(found)
 
 
+def may_be_cut(retention: Mapping[str, object]) -> bool:
+    """Whether a repository's retention may have taken WAL between base backups; without any nobody knows."""
+    return not retention or bool(retention.get("pitr_window"))
+
+
 def check_whole(files: Mapping[str, tuple[Archived, ...]], segment: Segment, where: str, bases: Sequence[Start]) -> int:
     """On the timeline of `segment`, from its oldest segment in the repository; how often retention has cut it.
 

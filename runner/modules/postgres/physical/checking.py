@@ -10,7 +10,7 @@ from typing import Final
 from runner.backup.compression import choose
 from runner.backup.wal.archive import WalArchive
 from runner.backup.wal.fetching import prove_all
-from runner.backup.wal.gaps import base_backups, check_whole
+from runner.backup.wal.gaps import base_backups, check_whole, may_be_cut
 from runner.backup.wal.names import Lsn, Segment, is_history, is_segment
 from runner.backup.wal.shipping import look, ship
 from runner.errors import VerificationFailed
@@ -69,11 +69,12 @@ def check(at: Acting, server: Postgres, repository: Repository, wish: Wish) -> M
     begun = monotonic()
     _wait(at, server, archive, segment, wish)
     files = archive.files()
-    policy = at.repositories.retention(repository.name)
     bases = base_backups(archive)
     if not bases:
         at.warn("the repository has no base backup of this cluster, and WAL alone recovers nothing", _BASE_HINT)
-    holes = check_whole(files, segment, archive.describe(), () if policy and not policy.get("pitr_window") else bases)
+    holes = check_whole(
+        files, segment, archive.describe(), bases if may_be_cut(at.repositories.retention(repository.name)) else ()
+    )
     seconds = round(monotonic() - begun, 3)
     everything = [one for ones in files.values() for one in ones] if wish.full else []
     prove_all(archive, everything, at.host)
