@@ -29,20 +29,19 @@ def copy_backups(source: str, target: str, backup: tuple[str, ...], service: str
     leads on from TO's base backups, of which a BACKUP named brings only what it needs itself.
     """
     with opener.open(source) as opened, opener.open(target) as other:
-        refused = _copy(opened, other, service, backup)
-        if not backup:
-            _copy_wal(opened, other, service, opener.retention(target))
+        chosen, refused = _chosen(opened, service, backup)
+        _copy(opened, other, chosen, refused)
+        brought = 0 if backup else _copy_wal(opened, other, service, opener.retention(target))
         if refused:
             raise _not_all(refused, other)
+        if not chosen and not brought:
+            raise nothing_there(opened, service)
 
 
-def _copy(
-    source: Repository, target: Repository, service: str | None, wanted: tuple[str, ...]
-) -> list[VerificationFailed]:
-    """Every one that can be copied is; gives why others were not."""
+def _copy(source: Repository, target: Repository, chosen: list[Manifest], refused: list[VerificationFailed]) -> None:
+    """Every one that can be copied is; `refused` takes in why others were not."""
     from runner.backup.copying import copy
 
-    chosen, refused = _chosen(source, service, wanted)
     for manifest in chosen:
         try:
             copied = copy(source, target, manifest)
@@ -50,21 +49,22 @@ def _copy(
             refused.append(error)
             continue
         click.echo(f"{manifest.service}/{manifest.id}: {'copied' if copied else 'is there already'}")
-    if not chosen and not refused:
-        raise nothing_there(source, service)
-    return refused
 
 
-def _copy_wal(source: Repository, target: Repository, service: str | None, retention: Mapping[str, object]) -> None:
+def _copy_wal(source: Repository, target: Repository, service: str | None, retention: Mapping[str, object]) -> int:
+    """The number of files brought."""
     from datetime import UTC, datetime
 
     from runner.backup.catalogue import services
     from runner.backup.following import follow, lacking
 
-    for name in [service] if service else services(source):
+    brought = 0
+    for name in [service] if service else services(target):
         if files := lacking(source, target, name, retention, datetime.now(UTC)):
             follow(source, target, files)
-            click.echo(f"{name}/wal: {len(files)} files copied, to {files[-1].name}")
+            click.echo(f"{name}/wal: {len(files)} file{'s' if len(files) > 1 else ''} copied, to {files[-1].name}")
+            brought += len(files)
+    return brought
 
 
 def _not_all(refused: list[VerificationFailed], target: Repository) -> VerificationFailed:

@@ -85,3 +85,22 @@ def test_the_wal_that_leads_on_from_copied_base_backups_goes_along(sentraplay: P
     there = sorted(path.name[:24][-1] for path in (sentraplay.directory / "second").rglob("*-*") if "wal" in path.parts)
     assert there == ["2", "3", "4"]
     assert sentraplay(*COPY).out == f"app/{base.id}: is there already\n"
+
+
+def test_wal_that_was_shipped_to_another_place_closes_a_gap(sentraplay: Program) -> None:
+    """That place has no backups, only WAL."""
+    sentraplay.write("inventory.yml", INVENTORY.format(path=sentraplay.directory))
+    stores = {}
+    with closing(open_local()) as host:
+        for name, numbers in (("main", [3]), ("second", [2, 4])):
+            (sentraplay.directory / name).mkdir()
+            store = stores[name] = Store()
+            store.repository = DirectoryRepository(name, host, str(sentraplay.directory / name))  # type: ignore[assignment]
+            store.archive = WalArchive(store.repository, "app", "42")
+            store.wal(*numbers)
+        stores["second"].backup(2)
+    gap = sentraplay("backups", "status", "second", "-i", "inventory.yml")
+    assert gap.code == 3 and "WAL segment 000000010000000000000003 is missing" in gap.out
+    copied = sentraplay(*COPY)
+    assert (copied.code, copied.out) == (0, "app/wal: 1 file copied, to 000000010000000000000003\n")
+    assert sentraplay("backups", "status", "second", "-i", "inventory.yml").code == 0
