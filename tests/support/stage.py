@@ -266,3 +266,10 @@ class Ticks:
     def __call__(self) -> float:
         self.now += 1.0
         return self.now
+
+
+def one(task: str, play: str = "") -> str:
+    """A playbook of one play with these tasks (their text starts in column 0)."""
+    body = "\n".join(f"    {line}" for line in task.strip("\n").splitlines())
+    more = "\n".join(f"  {line}" for line in play.strip("\n").splitlines())
+    return f"- hosts: all\n{more}\n  tasks:\n{body}\n"

@@ -1,19 +1,10 @@
-"""One task: when, register, loops, until, what counts as changed and failed, as whom and where."""
+"""One task: when, register, its arguments, as whom and where."""
 
 from __future__ import annotations
 
-import pytest
-
 from runner.errors import ExitCode
-from runner.events import AttemptFailed, ItemFinished, OutputLine, Status, TaskStarted
-from tests.support.stage import Call, Stage
-
-
-def one(task: str, play: str = "") -> str:
-    """A playbook of one play with these tasks (their text starts in column 0)."""
-    body = "\n".join(f"    {line}" for line in task.strip("\n").splitlines())
-    more = "\n".join(f"  {line}" for line in play.strip("\n").splitlines())
-    return f"- hosts: all\n{more}\n  tasks:\n{body}\n"
+from runner.events import OutputLine, Status, TaskStarted
+from tests.support.stage import Call, Stage, one
 
 
 def test_a_task_reports_what_it_changed(stage: Stage) -> None:
@@ -118,192 +109,6 @@ def test_arguments_that_do_not_fit_once_rendered_fail_with_the_reason(stage: Sta
     assert "arguments of assert" in run.end("t").message
 
 
-# Loops
-
-
-def test_a_loop_runs_for_every_item_in_order(stage: Stage) -> None:
-    run = stage.run(one("- {name: t, command: 'ok {{ item }}', loop: [x, y, z], register: said}"))
-    assert run.cmds() == ["ok x", "ok y", "ok z"]
-    assert [one["item"] for one in run.result("t")["results"]] == ["x", "y", "z"]
-    assert [event.label for event in run.events if isinstance(event, ItemFinished)] == ["x", "y", "z"]
-
-
-def test_loop_control_names_the_variables_and_the_label(stage: Stage) -> None:
-    run = stage.run(
-        one(
-            """
-- name: t
-  command: "ok {{ which.name }} {{ number }}"
-  loop: [{name: x}, {name: y}]
-  loop_control: {loop_var: which, index_var: number, label: "{{ which.name }}!"}
-"""
-        )
-    )
-    assert run.cmds() == ["ok x 0", "ok y 1"]
-    assert [event.label for event in run.events if isinstance(event, ItemFinished)] == ["x!", "y!"]
-    assert run.result("t")["results"][0]["ansible_loop_var"] == "which"
-
-
-def test_a_failed_item_fails_the_task_after_the_other_items(stage: Stage) -> None:
-    run = stage.run(one("- {name: t, command: '{{ item }}', loop: [ok 1, fail 2, ok 3]}"))
-    assert run.cmds() == ["ok 1", "fail 2", "ok 3"]
-    assert run.status("t") is Status.FAILED
-    assert [one["failed"] for one in run.result("t")["results"]] == [False, True, False]
-
-
-def test_when_is_asked_for_every_item(stage: Stage) -> None:
-    run = stage.run(one("- {name: t, command: 'ok {{ item }}', loop: [1, 2, 3], when: item != 2}"))
-    assert run.cmds() == ["ok 1", "ok 3"]
-    assert run.status("t") is Status.OK
-
-
-def test_a_loop_whose_items_are_all_skipped_is_skipped(stage: Stage) -> None:
-    run = stage.run(one("- {name: t, command: 'ok {{ item }}', loop: [1, 2], when: item > 5}"))
-    assert run.status("t") is Status.SKIPPED
-
-
-def test_a_loop_over_nothing_is_skipped(stage: Stage) -> None:
-    assert stage.run(one("- {name: t, command: ok, loop: []}")).status("t") is Status.SKIPPED
-
-
-def test_what_a_loop_is_over_need_not_exist_where_the_task_is_not_wanted(stage: Stage) -> None:
-    run = stage.run(one("- {name: t, command: ok, loop: '{{ hostvars.a.missing }}', when: 1 == 2}"))
-    assert run.status("t") is Status.SKIPPED
-
-
-def test_a_loop_over_what_is_no_list_fails_with_a_hint(stage: Stage) -> None:
-    run = stage.run(one("- {command: ok, register: r}\n- {name: t, command: ok, loop: '{{ r }}'}"))
-    assert run.status("t") is Status.FAILED
-    assert "dict2items" in run.end("t").hint
-
-
-def test_a_fact_set_in_a_loop_is_seen_by_the_next_item(stage: Stage) -> None:
-    run = stage.run(
-        one(
-            """
-- {name: t, set_fact: {sum: "{{ (sum | default([])) + [item] }}"}, loop: [1, 2, 3]}
-- {name: u, debug: {var: sum}}
-"""
-        )
-    )
-    assert run.result("u")["sum"] == [1, 2, 3]
-
-
-# until
-
-
-def test_until_tries_again_until_it_holds(stage: Stage) -> None:
-    run = stage.run(one("- {name: t, command: flaky 2, register: said, until: said is success, retries: 5, delay: 0}"))
-    assert run.status("t") is Status.OK
-    assert run.result("t")["attempts"] == 3
-    assert [event.attempt for event in run.events if isinstance(event, AttemptFailed)] == [1, 2]
-
-
-def test_retries_that_run_out_fail_the_task(stage: Stage) -> None:
-    run = stage.run(one("- {name: t, command: ok, register: said, until: said.rc == 5, retries: 2, delay: 0}"))
-    assert run.status("t") is Status.FAILED
-    assert len(run.calls) == 3
-    assert run.result("t")["attempts"] == 2
-
-
-def test_retries_alone_mean_until_it_does_not_fail(stage: Stage) -> None:
-    run = stage.run(one("- {name: t, command: flaky 1, retries: 1, delay: 0}"))
-    assert run.status("t") is Status.OK
-
-
-def test_until_without_retries_tries_three_times_more(stage: Stage) -> None:
-    run = stage.run(one("- {name: t, command: fail, register: said, until: said is success, delay: 0}"))
-    assert len(run.calls) == 4
-
-
-# changed_when, failed_when, ignore_*
-
-
-def test_changed_when_decides_what_counts_as_changed(stage: Stage) -> None:
-    run = stage.run(
-        one(
-            """
-- {name: t, command: changed, changed_when: false}
-- {name: u, command: ok new, register: said, changed_when: said.stdout == 'new'}
-"""
-        )
-    )
-    assert (run.status("t"), run.status("u")) == (Status.OK, Status.CHANGED)
-
-
-def test_failed_when_can_fail_what_went_well(stage: Stage) -> None:
-    run = stage.run(one("- {name: t, command: ok ERROR, register: said, failed_when: \"'ERROR' in said.stdout\"}"))
-    assert run.status("t") is Status.FAILED
-    assert run.result("t")["failed_when_result"] is True
-    assert run.code == ExitCode.HOSTS_FAILED
-
-
-def test_failed_when_can_accept_what_failed(stage: Stage) -> None:
-    run = stage.run(one("- {name: t, command: fail, register: said, failed_when: said.rc > 1}"))
-    assert run.status("t") is Status.OK
-    assert run.result("t")["rc"] == 1
-
-
-def test_every_condition_of_failed_when_must_hold(stage: Stage) -> None:
-    assert stage.run(one("- {name: t, command: fail, failed_when: [true, false]}")).status("t") is Status.OK
-
-
-def test_an_ignored_failure_lets_the_host_go_on(stage: Stage) -> None:
-    run = stage.run(
-        one(
-            """
-- {name: t, command: fail, ignore_errors: true, register: said}
-- {name: u, command: ok, when: said is failed}
-"""
-        )
-    )
-    assert (run.status("t"), run.status("u")) == (Status.IGNORED, Status.OK)
-    assert run.code == ExitCode.OK
-    assert (run.recap().ok, run.recap().ignored, run.recap().failed) == (2, 1, 0)
-
-
-def test_ignore_errors_does_not_cover_a_lost_host(stage: Stage) -> None:
-    run = stage.run(one("- {name: t, command: gone, ignore_errors: true}\n- {name: u, command: ok}"))
-    assert run.status("t") is Status.UNREACHABLE
-    assert run.code == ExitCode.UNREACHABLE
-    assert run.ends("u") == []
-
-
-def test_ignore_unreachable_lets_the_host_go_on(stage: Stage) -> None:
-    run = stage.run(one("- {name: t, command: gone, ignore_unreachable: true}\n- {name: u, command: ok}"))
-    assert (run.status("t"), run.status("u")) == (Status.IGNORED, Status.OK)
-    assert run.code == ExitCode.OK
-
-
-def test_a_failed_verification_has_its_own_exit_code(stage: Stage) -> None:
-    stage.hosts("a", "b")
-    run = stage.run(one("- {name: t, command: \"{{ 'refute' if inventory_hostname == 'a' else 'fail' }}\"}"))
-    assert run.code == ExitCode.VERIFICATION_FAILED
-
-
-def test_a_failure_outweighs_an_unreachable_host(stage: Stage) -> None:
-    stage.hosts("a", "b")
-    run = stage.run(one("- {name: t, command: \"{{ 'gone' if inventory_hostname == 'a' else 'fail' }}\"}"))
-    assert run.code == ExitCode.HOSTS_FAILED
-
-
-def test_a_failure_tells_why_and_what_to_do(stage: Stage) -> None:
-    end = stage.run(one("- {name: t, command: fail disk}")).end("t")
-    assert (end.message, end.hint, end.result["stderr"]) == ("failed: disk", "try harder", "disk")
-
-
-def test_a_bug_of_ours_is_not_a_failure_of_the_host(stage: Stage) -> None:
-    stage.hosts("a", "b")
-    events: list[object] = []
-    playbook = one("- {name: t, command: \"{{ 'bug' if inventory_hostname == 'a' else 'ok' }}\"}")
-    with pytest.raises(ZeroDivisionError):
-        stage.run(playbook, publish=events.append)
-    assert [event.host for event in events if getattr(event, "status", None)] == ["b"]  # type: ignore[attr-defined]
-
-
-# Where and as whom
-
-
 def test_become_acts_as_another_user(stage: Stage) -> None:
     run = stage.run(
         one(
@@ -378,9 +183,6 @@ def test_tags_select_tasks(stage: Stage) -> None:
     assert stage.run(playbook, tags=("y",)).cmds() == ["ok 3", "ok 4"]
 
 
-# run_once
-
-
 def test_run_once_runs_on_one_host_and_all_know_its_result(stage: Stage) -> None:
     stage.hosts("a", "b", "c")
     run = stage.run(
@@ -438,16 +240,3 @@ def test_an_environment_that_is_no_mapping_fails_its_task(stage: Stage) -> None:
     )
     assert run.status("t") is Status.FAILED
     assert run.end("t").message == "the environment is no mapping"
-
-
-def test_a_loop_over_nothing_registers_no_results(stage: Stage) -> None:
-    run = stage.run(
-        """
-        - hosts: all
-          tasks:
-            - {name: t, command: ok, loop: [], register: r}
-            - {name: u, command: "ok {{ r.results | length }}"}
-        """
-    )
-    assert run.status("t") is Status.SKIPPED
-    assert run.cmds() == ["ok 0"]
