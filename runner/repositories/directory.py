@@ -17,14 +17,24 @@ from runner.hosts.hashing import sha256_of_input
 from runner.hosts.splitting import split_into
 from runner.repositories.contract import NOT_ENCRYPTED, EncryptionKeys, ObjectInfo, StoredObject
 from runner.repositories.keys import check_key, check_prefix, is_key
-from runner.repositories.receiving import PLAIN, explain, fill
+from runner.repositories.receiving import NOT_MOUNTED, PLAIN, explain, fill
 from runner.repositories.streams import Tap, buffered
 
 _INCOMING: Final = ".incoming"
 _TAKEN: Final = 17
 
-_PREPARE: Final = Script("""
+# Without its disk the directory would be made anew on the one below, filled there, and hidden by the disk's return.
+_MOUNTED: Final = f"""
+mounted() {{
+  [ "$1" ] || return 0
+  while read -r id parent device root at rest; do [ "$at" != "$1" ] || return 0; done </proc/self/mountinfo
+  echo "{NOT_MOUNTED} $1" >&2; exit 1
+}}
+"""
+
+_PREPARE: Final = Script(f"""{_MOUNTED}
 umask 077
+mounted "$2"
 mkdir -p -- "$1" && exec mktemp "$1/XXXXXXXXXXXXXXXX"
 """)
 
@@ -48,12 +58,15 @@ sync "$directory" "${directory%/*}" "$3"
 
 # What may not be entered must not look as if it were empty. A file deleted between find and stat is simply not listed;
 # those told twice are told alike.
-_LIST: Final = Script("""
+_LIST: Final = Script(
+    _MOUNTED
+    + """
 nearest() {
   at=$1
   until [ -e "$at" ] || [ -L "$at" ]; do at=${at%/*}; at=${at:-/}; done
   [ ! -d "$at" ] || [ -x "$at" ] || { echo "$at: Permission denied" >&2; exit 1; }
 }
+mounted "$3"
 nearest "$1"
 [ -d "$at" ] || { echo "$at is not a directory" >&2; exit 1; }
 [ "$at" = "$1" ] || exit 0
@@ -63,7 +76,8 @@ nearest "$2"
 find "$2" -name '.?*' -prune -o -name '*[!A-Za-z0-9._=+@-]*' -prune -o -type f -exec sh -c '
 stat -c "%s %Y %n" "$@" 2>/dev/null && exit
 for f; do [ ! -e "$f" ] || stat -c "%s %Y %n" "$f" || exit; done' sh {} +
-""")
+"""
+)
 
 _DELETE: Final = Script("""
 rm -f -- "$1" || exit
@@ -81,9 +95,15 @@ find "$1" -type f -mmin "+$2" -exec sh -c 'for f; do rm -f -- "$f" && echo "$f";
 class DirectoryRepository:
     """Objects are files of the same path under `root`, mode 0600, owned by the user of the host's view."""
 
-    def __init__(self, name: str, host: Host, root: str, encryption: EncryptionKeys = NOT_ENCRYPTED) -> None:
-        """`root` is an absolute path; it is made when something is first stored."""
+    def __init__(
+        self, name: str, host: Host, root: str, encryption: EncryptionKeys = NOT_ENCRYPTED, mount: str = ""
+    ) -> None:
+        """`root` is an absolute path; it is made when something is first stored.
+
+        With a `mount` (an absolute path) nothing is stored or listed while nothing is mounted there.
+        """
         self._name = name
+        self._mount = mount
         self._encryption = encryption
         self._host = host
         self._root = root.rstrip("/") or "/"
@@ -166,7 +186,7 @@ class DirectoryRepository:
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         start = check_prefix(prefix).rpartition("/")[0]
-        listing = Script(_LIST.text, (self._root, f"./{start}" if start else "."), env=PLAIN)
+        listing = Script(_LIST.text, (self._root, f"./{start}" if start else ".", self._mount), env=PLAIN)
         with self._explained(), self._host.stream(listing) as stream:
             lines = stream.stdout.read().decode("utf-8", "surrogateescape").splitlines()
             stream.finish()
@@ -187,7 +207,7 @@ class DirectoryRepository:
     def prepare(self, key: str) -> str:
         check_key(key)
         with self._explained():
-            return self._host.run(Script(_PREPARE.text, (self._incoming,), env=PLAIN)).stdout.rstrip("\n")
+            return self._host.run(Script(_PREPARE.text, (self._incoming, self._mount), env=PLAIN)).stdout.rstrip("\n")
 
     def commit(self, temporary: str, key: str) -> None:
         with self._explained():

@@ -11,6 +11,7 @@ from runner.hosts.contract import CommandFailed, Stream
 from runner.repositories.streams import BLOCK
 
 PLAIN: Final = {"LC_ALL": "C"}
+NOT_MOUNTED: Final = "nothing is mounted at"
 
 _FULL: Final = re.compile(r"No space left on device|Disk quota exceeded")
 _DENIED: Final = re.compile(r"Permission denied|Read-only file system|Operation not permitted")
@@ -41,6 +42,13 @@ def explain(failed: CommandFailed, where: str, host_name: str) -> RepositoryErro
             where=where,
             why=said,
             hint=f"free space on {host_name} or name another repository; nothing of the object was kept",
+        )
+    if NOT_MOUNTED in said:
+        return RepositoryError(
+            message=said,
+            where=where,
+            why="backups would fill the disk below it, and be hidden once it is mounted",
+            hint=f"mount it on {host_name}",
         )
     hint = "let the user SentraPlay works as there read and write it" if _DENIED.search(said) else ""
     return RepositoryError(message=f"the repository failed: {said}", where=where, hint=hint)

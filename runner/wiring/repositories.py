@@ -107,7 +107,14 @@ class DefinedRepositories:
         from runner.repositories.directory import DirectoryRepository
 
         host = self._hosts.as_inventory_says(definition.get("host", LOCALHOST))
-        return DirectoryRepository(name, host, definition["path"], self._encryption(definition))
+        path, mount = definition["path"], definition.get("mount") or ""
+        if mount and not f"{path}/".startswith(f"{mount}/"):
+            raise TaskFailed(
+                f"the repository {name} cannot be used: {path} is not below {mount}",
+                why="whether a disk is mounted elsewhere says nothing of this directory",
+                hint="give the mount point that the path is on as `mount`",
+            )
+        return DirectoryRepository(name, host, path, self._encryption(definition), mount)
 
     def _s3(self, name: str, definition: Definition) -> Repository:
         from runner.repositories.s3 import S3Repository

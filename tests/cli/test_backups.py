@@ -47,3 +47,24 @@ def test_a_definition_that_is_wrong_once_rendered_is_refused(sentraplay: Program
     assert ended.code == 2
     assert "the repository main cannot be used" in ended.err
     assert "absolute path" in ended.err
+
+
+def test_a_disk_that_is_not_mounted_is_told_and_nothing_is_written_in_its_place(sentraplay: Program) -> None:
+    sentraplay.write("data/report.txt", "content")
+    sentraplay.write("backup.yml", PLAYBOOK.replace("{path}", str(sentraplay.directory / "data")))
+    (sentraplay.directory / "disk").mkdir()
+    where = f"{sentraplay.directory}/disk/backups, mount: {sentraplay.directory}/disk"
+    sentraplay.write("inventory.yml", INVENTORY.format(path=where))
+    for words in (("run", "backup.yml"), ("backups", "list", "main"), ("backups", "status", "main")):
+        ended = sentraplay(*words, "-i", "inventory.yml")
+        assert ended.code == 2, ended.everything
+        assert f"nothing is mounted at {sentraplay.directory}/disk" in ended.everything
+        assert "mount it on localhost" in ended.everything
+    assert list((sentraplay.directory / "disk").iterdir()) == []
+
+
+def test_a_mount_point_the_directory_is_not_on_is_refused(sentraplay: Program) -> None:
+    sentraplay.write("inventory.yml", INVENTORY.format(path="/srv/backups, mount: /srv/back"))
+    ended = sentraplay("backups", "list", "main", "-i", "inventory.yml")
+    assert ended.code == 2
+    assert "/srv/backups is not below /srv/back" in ended.err

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from runner.errors import RepositoryError
 from runner.hosts.contract import Become, Host
-from runner.hosts.local import open_local
 from tests.support.repositories import in_directory
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can ask as another user")
-
-
-@pytest.fixture
-def host() -> Iterator[Host]:
-    host = open_local()
-    yield host
-    host.close()
 
 
 @pytest.fixture
