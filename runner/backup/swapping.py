@@ -73,7 +73,8 @@ class Kept:
 class State:
     """What is written down in a room, about its last exchange.
 
-    `token` names what is replaced; `source` is the directory of the room that holds what comes in its place.
+    `token` names what is replaced; `source` is the directory of the room that holds what comes in its place, and
+    `restored_point` how new that is (ISO 8601), "" where the backup says it.
     """
 
     phase: Phase
@@ -82,6 +83,7 @@ class State:
     token: str
     source: str
     kept: tuple[Kept, ...] = ()
+    restored_point: str = ""
 
 
 @frozen
@@ -142,7 +144,8 @@ def read_state(reader: Reader, where: Place) -> State | None:
         return None
     plain = json.loads(reader.read(path))
     kept = tuple(Kept(**one) for one in plain["kept"])
-    return State(plain["phase"], plain["run"], plain["backup"], plain["token"], plain["source"], kept)
+    point = plain.get("restored_point", "")
+    return State(plain["phase"], plain["run"], plain["backup"], plain["token"], plain["source"], kept, point)
 
 
 def settle(host: Host, where: Place) -> None:
@@ -159,13 +162,15 @@ def make_room(host: Host, where: Place) -> str:
     return fresh
 
 
-def exchange(host: Host, where: Place, source: str, run: str, kept: Kept, others: Sequence[Kept]) -> None:
+def exchange(
+    host: Host, where: Place, source: str, run: str, kept: Kept, others: Sequence[Kept], restored_point: str = ""
+) -> None:
     """Put what the room's directory `source` holds in the place of the live path, if any, which becomes `kept`.
 
     `others` is what else stays kept; what a rollback brings back is no longer among it.
     """
     replaced = (kept,) if host.stat(where.path) is not None else ()
-    state = State("emptying", run, kept.backup, kept.token, source, (*others, *replaced))
+    state = State("emptying", run, kept.backup, kept.token, source, (*others, *replaced), restored_point)
     _write(host, where, state)
     _go_on(host, where, state)
 
@@ -226,6 +231,7 @@ def _write(host: Host, where: Place, state: State) -> None:
         "token": state.token,
         "source": state.source,
         "kept": [{"token": kept.token, "backup": kept.backup, "until": kept.until} for kept in state.kept],
+        "restored_point": state.restored_point,
     }
     host.put(io.BytesIO((json.dumps(plain, indent=2) + "\n").encode()), f"{where.room}/state.json")
 

@@ -103,10 +103,12 @@ def test_a_run_that_goes_on_finds_its_recovery_done_and_can_still_undo_it(one: W
     write(one, "2 after the target")
     one.switch()
     one.ship()
-    one.pitr(target_time=before)
+    done = one.pitr(target_time=before)
     started = one.sql("SELECT pg_postmaster_start_time()")
     one.bench.resume()
-    one.pitr(target_time=before)
+    again = one.pitr(target_time=before)
+    told = ("backup_id", "restored_point", "kept")
+    assert [again[name] for name in told] == [done[name] for name in told], "objectives are measured by it"
     assert one.sql("SELECT pg_postmaster_start_time()") == started, "it was recovered again"
     one.pitr(state="rolled_back")
     assert rows(one) == ["1 before the backup", "2 after the target"]

@@ -115,7 +115,7 @@ class PgPitr:
         if exchange.was_done(back=False):
             cluster.start()
             exchange.tidy()
-            return Outcome(False, {"kept": exchange.kept()})
+            return Outcome(False, {**exchange.done(), "kept": exchange.kept()})
         return _recovered(at, args, cluster, exchange)
 
 
@@ -131,10 +131,10 @@ def _recovered(at: Acting, args: PgPitrArgs, cluster: Cluster, exchange: Exchang
     except BaseException:
         exchange.clear()
         raise
-    exchange.swap(choice.id, verdict)
+    point = _restored_point(choice, str(data["last_commit"]))
+    exchange.swap(choice.id, point, verdict)
     at.warn("the cluster is on a new timeline", "make a base backup of it now (pg_basebackup)")
     told = {"backup_id": choice.id, "target": choice.target.describe(), "salvaged": list(saved)}
-    point = _restored_point(choice, str(data["last_commit"]))
     return Outcome(True, {**told, **data, "restored_point": point, "kept": exchange.kept()})
 
 

@@ -80,10 +80,15 @@ class Exchange:
         with suppress(SentraPlayError):
             self._at.host.run(Script(_CLEAR.text, (self.place.room,)))
 
-    def swap(self, backup: str, verdict: Verdict) -> None:
+    def done(self) -> dict[str, Any]:
+        """What is known of the recovery that is in its place, for a run that only finds it."""
+        state = read_state(self._at.host, self.place)
+        return {"backup_id": state.backup, "restored_point": state.restored_point} if state else {}
+
+    def swap(self, backup: str, restored_point: str, verdict: Verdict) -> None:
         """Put the side cluster in the live one's place and start it; what was live comes back if it does not answer."""
         self._at.host.run(Script(_OPTIONS.text, (self.place.path, self.place.holding(FRESH))))
-        kept = self._exchange(FRESH, backup)
+        kept = self._exchange(FRESH, backup, restored_point=restored_point)
         try:
             self._start(verdict)
         except TaskFailed as failed:
@@ -120,14 +125,14 @@ class Exchange:
             for one in (state.kept if state else ())
         ]
 
-    def _exchange(self, source: str, backup: str, used: Kept | None = None) -> Kept:
+    def _exchange(self, source: str, backup: str, used: Kept | None = None, restored_point: str = "") -> Kept:
         host, now = self._at.host, time.time()
         state = read_state(host, self.place)
         others = tuple(one for one in (state.kept if state else ()) if one != used)
         kept = Kept(f"{int(now)}-{secrets.token_hex(4)}", backup, now + self._keep)
         if host.stat(self.place.path) is not None:
             self._cluster.stop()
-        exchange(host, self.place, source, self._at.run.id, kept, others)
+        exchange(host, self.place, source, self._at.run.id, kept, others, restored_point)
         return kept
 
     def _back(self, kept: Kept) -> None:
