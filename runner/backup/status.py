@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -13,7 +13,7 @@ from runner.backup.standing import Standing, standing
 from runner.backup.wal.archive import Archived, WalArchive
 from runner.backup.wal.base import KIND as BASE
 from runner.backup.wal.base import base_of
-from runner.backup.wal.gaps import base_backups, check_timelines, may_be_cut
+from runner.backup.wal.gaps import check_timelines, may_be_cut
 from runner.backup.wal.names import is_segment
 from runner.errors import VerificationFailed
 from runner.frozen import frozen
@@ -133,7 +133,7 @@ def statuses(repository: Repository, service: str, retention: Mapping[str, objec
     base backups; `retention` is the repository's, which tells what gaps may be."""
     known = catalogue(repository, service)
     bases = [one for one in known.backups if one.kind == BASE]
-    log = _wal(repository, bases[-1], retention) if bases else None
+    log = _wal(repository, bases, retention) if bases else None
     good = [standing(repository, manifest) for manifest in known.backups]
     kinds = {one.manifest.kind for one in good} | {_kind(one) for one in known.damaged}
     return [
@@ -148,25 +148,23 @@ def statuses(repository: Repository, service: str, retention: Mapping[str, objec
     ] + ([log] if log else [])
 
 
-def _wal(repository: Repository, newest: Manifest, retention: Mapping[str, object]) -> WalStatus | None:
-    """Of that base backup's cluster; None where there is none (it has what it needs within)."""
-    archive = WalArchive(repository, newest.service, base_of(newest).system_identifier)
+def _wal(repository: Repository, bases: Sequence[Manifest], retention: Mapping[str, object]) -> WalStatus | None:
+    """Of the newest base backup's cluster; None where there is none (it has what it needs within)."""
+    known = [base_of(one) for one in bases]
+    archive = WalArchive(repository, bases[-1].service, known[-1].system_identifier)
     files = archive.files()
     segments = [one for name, ones in files.items() if is_segment(name) for one in ones]
     if not segments:
         return None
+    starts = [one.start for one in known if one.system_identifier == archive.system_identifier]
     size = sum(one.size for ones in files.values() for one in ones)
     last = max(segments, key=lambda one: (one.modified, one.name))
-    gap = _gap(archive, files, retention)
-    return WalStatus(newest.service, sum(map(len, files.values())), size, last, gap)
-
-
-def _gap(archive: WalArchive, files: Mapping[str, tuple[Archived, ...]], retention: Mapping[str, object]) -> str:
     try:
-        check_timelines(files, archive.describe(), base_backups(archive), pruned=may_be_cut(retention))
+        check_timelines(files, archive.describe(), starts, pruned=may_be_cut(retention))
+        gap = ""
     except VerificationFailed as wrong:
-        return wrong.message
-    return ""
+        gap = wrong.message
+    return WalStatus(archive.service, sum(map(len, files.values())), size, last, gap)
 
 
 def _kind(one: Damaged) -> str:

@@ -20,7 +20,7 @@ DAY = 86400
 
 @pytest.fixture
 def wal(own_postgres: Callable[..., PostgresServer], workplace: Workplace, tmp_path: Path) -> Iterator[WalBench]:
-    """With a base backup and two segments after it, in the repository for as long as the base backup of a week."""
+    """With a base backup and two segments after it, all in the repository."""
     with benches(own_postgres, workplace, tmp_path / "repository") as make:
         (tmp_path / "repository").mkdir(exist_ok=True)
         made = make()

@@ -10,6 +10,7 @@ import pytest
 from runner.errors import RepositoryError
 from runner.hosts.contract import Become, Host
 from tests.support.repositories import in_directory
+from tests.support.workplace import Workplace
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can ask as another user")
 
@@ -20,19 +21,11 @@ def stranger(host: Host) -> Host:
 
 
 @pytest.fixture
-def store(host: Host, reachable: Path) -> Path:
-    repository = in_directory(host, reachable / "store")
-    repository.put_if_absent("shop/one/manifest.json", b"{}")
-    return reachable / "store"
-
-
-@pytest.fixture
-def reachable(tmp_path: Path) -> Path:
-    """A directory that everybody may reach."""
-    for one in (tmp_path, *tmp_path.parents):
-        if one.stat().st_uid == os.getuid() and one not in (Path("/"), Path("/tmp")):
-            one.chmod(0o755)
-    return tmp_path
+def store(host: Host, workplace: Workplace) -> Path:
+    """With one object, in a directory of its own that everybody may reach."""
+    path = workplace.directory("reading", mode=0o755) / "store"
+    in_directory(host, path).put_if_absent("shop/one/manifest.json", b"{}")
+    return path
 
 
 def test_a_directory_that_is_not_there_yet_has_nothing(host: Host, tmp_path: Path) -> None:

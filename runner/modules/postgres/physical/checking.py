@@ -22,7 +22,6 @@ from runner.modules.postgres.session import Postgres
 from runner.repositories.contract import Repository
 
 _PAUSE: Final = 0.5
-_BASE_HINT: Final = "make one with pg_basebackup"
 _POINT: Final = "SELECT pg_create_restore_point('sentraplay check')::text AS lsn"
 _SWITCH: Final = "SELECT pg_switch_wal()::text AS lsn"
 _STATE: Final = """
@@ -71,10 +70,11 @@ def check(at: Acting, server: Postgres, repository: Repository, wish: Wish) -> M
     files = archive.files()
     bases = base_backups(archive)
     if not bases:
-        at.warn("the repository has no base backup of this cluster, and WAL alone recovers nothing", _BASE_HINT)
-    holes = check_whole(
-        files, segment, archive.describe(), bases if may_be_cut(at.repositories.retention(repository.name)) else ()
-    )
+        at.warn(
+            "of this cluster there is only WAL, which recovers nothing by itself", "make a base backup: pg_basebackup"
+        )
+    excused = bases if may_be_cut(at.repositories.retention(repository.name)) else ()
+    holes = check_whole(files, segment, archive.describe(), excused)
     seconds = round(monotonic() - begun, 3)
     everything = [one for ones in files.values() for one in ones] if wish.full else []
     prove_all(archive, everything, at.host)
