@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
-from runner.backup.catalogue import Damaged, catalogue
+from runner.backup.catalogue import Damaged, catalogue, services
 from runner.backup.identity import parse_id
 from runner.backup.manifest import Manifest
+from runner.backup.reported import reported
+from runner.backup.reports import reported_services
 from runner.backup.standing import Standing, standing
 from runner.backup.wal.archive import Archived, WalArchive
 from runner.backup.wal.base import KIND as BASE
@@ -21,6 +23,47 @@ from runner.repositories.contract import Repository
 from runner.units import human_seconds
 
 WAL: Final = "wal"
+
+
+class Line(Protocol):
+    """One line of the status: of which kind of backups, and how they are."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def service(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def amount(self) -> str:
+        """How many there are, for people."""
+        ...
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of all of them, if known."""
+        ...
+
+    @property
+    def moment(self) -> datetime | None:
+        """How new the data are that the newest brings back (UTC)."""
+        ...
+
+    @property
+    def proof(self) -> tuple[str, str]:
+        """The newest that was proved, and how; empty where nothing is ever proved."""
+        ...
+
+    def troubles(self, now: datetime, rpo: float | None, proved_within: float | None) -> list[str]:
+        """What is wrong, in words; `rpo` and `proved_within` are seconds, None for no limit."""
+        ...
+
+    def plain(self, now: datetime) -> Mapping[str, object]:
+        """Plain data for programs; ages are in seconds."""
+        ...
 
 
 @frozen
@@ -45,14 +88,26 @@ class WalStatus:
     def name(self) -> str:
         return f"{self.service} {self.kind}"
 
+    @property
+    def amount(self) -> str:
+        return f"{self.files} files"
+
+    @property
+    def moment(self) -> datetime:
+        return self.newest.modified
+
+    @property
+    def proof(self) -> tuple[str, str]:
+        return ("", "")
+
     def troubles(self, now: datetime, rpo: float | None, proved_within: float | None) -> list[str]:
-        """Like Status.troubles; a list proves nothing, so `proved_within` is for backups alone."""
+        """See Line; a list proves nothing, so `proved_within` is for backups alone."""
         age = (now - self.newest.modified).total_seconds()
         late = rpo is not None and age > rpo
         return ([self.gap] if self.gap else []) + ([f"the newest WAL came {human_seconds(age)} ago"] if late else [])
 
     def plain(self, now: datetime) -> Mapping[str, object]:
-        """Like Status.plain."""
+        """See Line."""
         age = round((now - self.newest.modified).total_seconds())
         own = {"files": self.files, "size": self.size, "newest": self.newest.name, "age": age}
         return {"service": self.service, "kind": self.kind, **own}
@@ -76,8 +131,8 @@ class Status:
         return f"{self.service} {self.kind}"
 
     @property
-    def count(self) -> int:
-        return len(self.backups)
+    def amount(self) -> str:
+        return str(len(self.backups))
 
     @property
     def size(self) -> int:
@@ -89,12 +144,20 @@ class Status:
         return self.backups[-1].manifest if self.backups else None
 
     @property
+    def moment(self) -> datetime | None:
+        return self.newest.restored_point if self.newest else None
+
+    @property
+    def proof(self) -> tuple[str, str]:
+        return (self.proved.manifest.id, str(self.proved.proof.level)) if self.proved else ("none", "")
+
+    @property
     def proved(self) -> Standing | None:
         """The newest that was read to its last byte, or restored, and found good."""
         return next((one for one in reversed(self.backups) if one.proof.level in ("full", "restore")), None)
 
     def troubles(self, now: datetime, rpo: float | None, proved_within: float | None) -> list[str]:
-        """What is wrong, in words; `rpo` and `proved_within` are seconds, None for no limit."""
+        """See Line."""
         said = [f"the manifest of {one.id} is damaged" for one in self.damaged]
         said += [
             f"verification ({one.proof.failed.level}) of {one.manifest.id} failed: {one.proof.failed.error}"
@@ -112,12 +175,12 @@ class Status:
         return said
 
     def plain(self, now: datetime) -> Mapping[str, object]:
-        """Plain data for programs; ages are in seconds."""
+        """See Line."""
         newest, proved = self.newest, self.proved
         return {
             "service": self.service,
             "kind": self.kind,
-            "backups": self.count,
+            "backups": len(self.backups),
             "size": self.size,
             "newest": newest.id if newest else None,
             "age": round((now - newest.restored_point).total_seconds()) if newest else None,
@@ -128,9 +191,18 @@ class Status:
         }
 
 
-def statuses(repository: Repository, service: str, retention: Mapping[str, object]) -> list[Status | WalStatus]:
-    """One for each kind of backup the service has, in alphabetical order, and one for the WAL that leads on from its
-    base backups; `retention` is the repository's, which tells what gaps may be."""
+def known_services(repository: Repository) -> list[str]:
+    """The services there is a line of, in alphabetical order."""
+    return sorted({*services(repository), *reported_services(repository)})
+
+
+def statuses(repository: Repository, service: str, retention: Mapping[str, object]) -> list[Line]:
+    """One for each kind of backup the service has, in alphabetical order, one for the WAL that leads on from its
+    base backups, and those of what pgBackRest keeps; `retention` is the repository's, which tells what gaps may be."""
+    return [*_statuses(repository, service, retention), *reported(repository, service)]
+
+
+def _statuses(repository: Repository, service: str, retention: Mapping[str, object]) -> list[Status | WalStatus]:
     known = catalogue(repository, service)
     bases = [one for one in known.backups if one.kind == BASE]
     log = _wal(repository, bases, retention) if bases else None

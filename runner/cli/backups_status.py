@@ -15,7 +15,7 @@ from runner.cli.tables import table
 from runner.errors import UsageError, VerificationFailed
 
 if TYPE_CHECKING:
-    from runner.backup.status import Status, WalStatus
+    from runner.backup.status import Line
 
 HEADINGS: Final = ("SERVICE", "KIND", "BACKUPS", "SIZE", "NEWEST (UTC)", "AGE", "NEWEST PROVED", "HOW", "TROUBLE")
 
@@ -37,20 +37,20 @@ def show_status(
 ) -> None:
     """Say of each service and kind how old and how well proved its newest backup is, and when its WAL last came.
 
-    Where WAL leads on from base backups, --rpo asks for the WAL and not for them.
+    Where WAL leads on from base backups, --rpo asks for the WAL and not for them. Of what pgBackRest keeps by itself
+    it tells what was last reported to the repository: by a backup, a check or a verification with that engine.
 
     What is read is the repository, so that it can be asked from any machine. A failed verification, a
     damaged manifest, a missed limit or no backup at all ends with exit code 3.
     """
-    from runner.backup.catalogue import services
-    from runner.backup.status import statuses
+    from runner.backup.status import known_services, statuses
 
     limits = (_limit(rpo), _limit(proved_within))
     now = datetime.now(UTC)
     with opener.open(repository) as opened:
         found = [
             one
-            for name in ([service] if service else services(opened))
+            for name in ([service] if service else known_services(opened))
             for one in statuses(opened, name, opener.retention(repository))
         ]
     troubles = {one.name: one.troubles(now, *limits) for one in found}
@@ -76,7 +76,7 @@ def _limit(text: str | None) -> float | None:
         raise UsageError(f"{text!r} is no duration", hint="write 90m, 26h or 8d") from error
 
 
-def _show(found: list[Status | WalStatus], troubles: dict[str, list[str]], now: datetime, output: str) -> None:
+def _show(found: list[Line], troubles: dict[str, list[str]], now: datetime, output: str) -> None:
     if output == "json":
         for one in found:
             click.echo(json.dumps({**one.plain(now), "troubles": troubles[one.name]}))
@@ -86,19 +86,11 @@ def _show(found: list[Status | WalStatus], troubles: dict[str, list[str]], now: 
         click.echo("\n".join(table([HEADINGS, *rows])))
 
 
-def _row(one: Status | WalStatus, now: datetime) -> tuple[str, ...]:
-    from runner.backup.status import WalStatus
-
-    if isinstance(one, WalStatus):
-        return (one.service, one.kind, f"{one.files} files", *_cells(one.size, one.newest.modified, now), "", "")
-    proved, moment = one.proved, one.newest.restored_point if one.newest else None
-    proof = (proved.manifest.id, str(proved.proof.level)) if proved else ("none", "")
-    return (one.service, one.kind, str(one.count), *_cells(one.size, moment, now), *proof)
-
-
-def _cells(size: int, moment: datetime | None, now: datetime) -> tuple[str, str, str]:
+def _row(one: Line, now: datetime) -> tuple[str, ...]:
     from runner.units import human_bytes, human_seconds
 
-    if moment is None:
-        return human_bytes(size), "none", ""
-    return human_bytes(size), f"{moment:%Y-%m-%d %H:%M}", human_seconds((now - moment).total_seconds())
+    size = "" if one.size is None else human_bytes(one.size)
+    if one.moment is None:
+        return (one.service, one.kind, one.amount, size, "none", "", *one.proof)
+    age = human_seconds((now - one.moment).total_seconds())
+    return (one.service, one.kind, one.amount, size, f"{one.moment:%Y-%m-%d %H:%M}", age, *one.proof)

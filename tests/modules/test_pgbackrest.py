@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -9,10 +10,8 @@ from typing import Any
 
 import pytest
 
-from runner.backup.wal.names import MEBIBYTE, Lsn
-from runner.errors import ObjectNotFound, Refused, TaskFailed, UsageError, VerificationFailed
+from runner.errors import ObjectNotFound, Refused, RepositoryError, TaskFailed, UsageError, VerificationFailed
 from runner.hosts.local import open_local
-from runner.modules.postgres.pgbackrest.info import segment_size
 from runner.repositories.contract import EncryptionKeys
 from runner.repositories.directory import DirectoryRepository
 from runner.repositories.memory import MemoryRepository
@@ -20,6 +19,7 @@ from tests.modules.pg_bed import PgBench
 from tests.modules.test_pg_pitr_explored import explored, seen
 from tests.modules.wal_bed import WalBench, moment, wal_bench
 from tests.support.capabilities import require
+from tests.support.deployment import Controller
 from tests.support.objectstore import ObjectStore
 from tests.support.postgres import PostgresServer, programs_of, service_user
 from tests.support.tls import tls_in_front_of
@@ -74,10 +74,25 @@ def verify(wal: WalBench, level: str, **more: object) -> dict[str, Any]:
     return dict(wal.bench.apply("backup_verify", server=wal.server.server(socket=True), **given).data)
 
 
+def status(wal: WalBench, folder: Path, *words: str, code: int = 0) -> str:
+    repository = wal.bench.at.shelf.by_name["main"]
+    assert isinstance(repository, DirectoryRepository)
+    root = str(Path(repository.path_of("x")).parent)
+    return Controller(folder).do("backups", "status", root, *words, code=code)
+
+
 def kept(wal: WalBench) -> Path:
     repository = wal.bench.at.shelf.by_name["main"]
     assert isinstance(repository, DirectoryRepository)
     return Path(f"{Path(repository.path_of('x')).parent}.pgbackrest", "app")
+
+
+def flip(wal: WalBench) -> None:
+    """Flip a bit in the largest file of the backups."""
+    file = max((kept(wal) / "backup").rglob("*.zst"), key=lambda path: path.stat().st_size)
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(bytes(data))
 
 
 def test_archiving_is_set_up_once_and_its_configuration_is_the_servers_alone(wal: WalBench) -> None:
@@ -215,14 +230,45 @@ def test_a_backup_is_proved_by_recovering_it(wal: WalBench) -> None:
 
 def test_a_flipped_byte_in_a_backup_is_found(wal: WalBench) -> None:
     made = base(wal)
-    file = max((kept(wal) / "backup").rglob("*.zst"), key=lambda path: path.stat().st_size)
-    data = bytearray(file.read_bytes())
-    data[len(data) // 2] ^= 1
-    file.write_bytes(bytes(data))
+    flip(wal)
     with pytest.raises(VerificationFailed, match="found damage"):
         verify(wal, "full")
     with pytest.raises(VerificationFailed, match=f"backup {made['backup_id']} cannot be restored"):
         wal.pitr(**ENGINE)
+
+
+def test_status_tells_of_its_backups_its_wal_and_its_proofs(wal: WalBench, tmp_path: Path) -> None:
+    made = base(wal)
+    assert "app pgbackrest: no backup was ever proved" in status(wal, tmp_path, "--proved-within", "1d", code=3)
+    verify(wal, "restore")
+    check(wal)
+    rows = [json.loads(line) for line in status(wal, tmp_path, "--output", "json", "--rpo", "1h").splitlines()]
+    assert [(one["service"], one["kind"], one["troubles"]) for one in rows] == [
+        ("app", "pgbackrest", []),
+        ("app", "pgbackrest-wal", []),
+    ]
+    assert (rows[0]["newest"], rows[0]["proved"], rows[0]["proved_level"]) == (*[made["backup_id"]] * 2, "restore")
+    assert made["backup_id"] in status(wal, tmp_path, "--rpo", "1h", "--proved-within", "1d")
+    # A check that fails, and a verification, are told of until they are good again.
+    wal.sql("ALTER SYSTEM SET archive_command = 'false'")
+    wal.sql("SELECT pg_reload_conf()")
+    with pytest.raises(VerificationFailed):
+        wal.archive(state="check", check_timeout="2s", **ENGINE, **wal.where())
+    flip(wal)
+    with pytest.raises(VerificationFailed):
+        verify(wal, "full")
+    said = status(wal, tmp_path, code=3)
+    assert "app pgbackrest-wal: the last check failed" in said
+    assert "app pgbackrest: verification (full) of the newest failed" in said
+
+
+def test_a_backup_counts_though_what_it_reports_cannot_be_kept(wal: WalBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: DirectoryRepository, key: str, data: bytes) -> None:
+        raise RepositoryError("no space left on device")
+
+    monkeypatch.setattr(DirectoryRepository, "put_if_absent", full)
+    assert base(wal)["kind"] == "full"
+    assert any("could not be told to main: " in said for said in wal.bench.at.warnings)
 
 
 def test_tablespaces_come_back_beside_their_old_places(wal: WalBench, workplace: Workplace) -> None:
@@ -345,18 +391,3 @@ def test_segments_of_another_size_are_recovered_and_verified_all_the_same(wal: W
     assert verify(wal, "restore", assertions=[{"query": "SELECT count(*) FROM log", "equals": 1}])["assertions"]
     wal.pitr(target_time=before, **ENGINE)
     assert wal.sql(ROWS) == [("1 2",)]
-
-
-@pytest.mark.parametrize(
-    ("starts", "size"),
-    [
-        ([("000000010000000000000002", Lsn(0x2000028))], 16),
-        ([("000000010000000000000020", Lsn(0x2000028))], 1),
-        ([("000000030000000700000003", Lsn(0x7_0C00_0028))], 64),
-        # Of the first of four GiB a position does not tell, of another it does.
-        ([("000000010000000100000000", Lsn(0x1_0000_0028)), ("000000010000000100000001", Lsn(0x1_0400_0028))], 64),
-        ([("000000010000000100000000", Lsn(0x1_0000_0028))], 16),
-    ],
-)
-def test_the_size_of_a_segment_is_known_by_where_backups_begin(starts: list[tuple[str, Lsn]], size: int) -> None:
-    assert segment_size(starts) == size * MEBIBYTE

@@ -27,6 +27,7 @@ from runner.modules.postgres.pgbackrest import recovering as backrest
 from runner.modules.postgres.pgbackrest.choosing import candidates, choose
 from runner.modules.postgres.pgbackrest.configuration import Engine, Stanza, stanza
 from runner.modules.postgres.pgbackrest.info import info
+from runner.modules.postgres.pgbackrest.telling import tell
 from runner.modules.postgres.physical import proving
 from runner.modules.postgres.physical.target import target_of
 from runner.modules.postgres.server import Server
@@ -74,7 +75,7 @@ class BackupVerify:
         begun = monotonic()
         repository = at.repositories.get(args.repository)
         if args.engine == "pgbackrest":
-            return Outcome(False, {**_by_pgbackrest(at, args), "seconds": round(monotonic() - begun, 3)})
+            return Outcome(False, {**_by_pgbackrest(at, args, repository), "seconds": round(monotonic() - begun, 3)})
         manifest = _found(repository, args)
         try:
             chain = lineage(repository, manifest)
@@ -90,9 +91,23 @@ class BackupVerify:
         return Outcome(False, {**data, "seconds": round(monotonic() - begun, 3)})
 
 
-def _by_pgbackrest(at: Acting, args: BackupVerifyArgs) -> dict[str, object]:
+def _by_pgbackrest(at: Acting, args: BackupVerifyArgs, repository: Repository) -> dict[str, object]:
+    stanza, begun = _stanza(at, args), monotonic()
+    try:
+        found = _proved_by_pgbackrest(at, args, stanza)
+    except VerificationFailed as failed:
+        if args.record:
+            backup = "" if args.backup == LATEST else args.backup
+            took = monotonic() - begun
+            tell(at, repository, stanza, args.level, backup=backup, seconds=took, error=str(failed))
+        raise
+    if args.record:
+        tell(at, repository, stanza, args.level, backup=str(found["backup_id"]), seconds=monotonic() - begun)
+    return found
+
+
+def _proved_by_pgbackrest(at: Acting, args: BackupVerifyArgs, stanza: Stanza) -> dict[str, object]:
     """The whole repository at `full` and above, the backup itself recovered to its own end at `restore`."""
-    stanza = _stanza(at, args)
     chosen = choose(at.host, stanza, args.backup, target_of({}, "immediate", True, None))
     if args.level != "quick":
         backrest.verify(at, stanza, args.run_as)

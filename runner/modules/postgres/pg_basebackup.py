@@ -31,6 +31,7 @@ from runner.modules.postgres.database import SqlFailed
 from runner.modules.postgres.hints import client_reason
 from runner.modules.postgres.pgbackrest.configuration import Engine, Stanza, stanza
 from runner.modules.postgres.pgbackrest.taking import take
+from runner.modules.postgres.pgbackrest.telling import tell
 from runner.modules.postgres.physical.increments import Wish, file_list, find_ground, only_wal
 from runner.modules.postgres.physical.receiving import is_receiving_into
 from runner.modules.postgres.physical.recording import NotRecorded, mark, store_list
@@ -100,8 +101,7 @@ class PgBasebackup:
         server = Postgres(at.host, args.server, at.host, pause=at.sleep)
         cluster = _look(server, args)
         if args.engine == "pgbackrest":
-            increment = (seconds(args.full_every), args.max_chain) if args.incremental else None
-            return Outcome(True, take(at, server, _stanza(at, args), increment, seconds(args.wal_timeout)))
+            return Outcome(True, _by_pgbackrest(at, args, server))
         repository = at.repositories.get(args.repository)
         others = further(at.repositories, repository, args.copy_to)
         base, manifest, moved = _made(at, args, server, cluster, _ground(at, args, server, cluster, repository))
@@ -112,6 +112,15 @@ class PgBasebackup:
         built = {"parents": list(base.chain.parents) if base.chain else [], "full_because": base.why_not}
         copies = distribute(repository, others, [manifest], at.progress)
         return Outcome(True, {**manifest.contents, **data, **built, **copies})
+
+
+def _by_pgbackrest(at: Acting, args: PgBasebackupArgs, server: Postgres) -> Mapping[str, object]:
+    stanza, begun = _stanza(at, args), monotonic()
+    increment = (seconds(args.full_every), args.max_chain) if args.incremental else None
+    data = take(at, server, stanza, increment, seconds(args.wal_timeout))
+    repository = at.repositories.get(args.repository)
+    tell(at, repository, stanza, "backup", backup=data["backup_id"], seconds=monotonic() - begun)
+    return data
 
 
 def _stanza(at: Reading, args: PgBasebackupArgs) -> Stanza:

@@ -8,13 +8,14 @@ from dataclasses import field
 from time import monotonic
 from typing import ClassVar, Final, Literal
 
-from runner.errors import TaskFailed
+from runner.errors import TaskFailed, VerificationFailed
 from runner.frozen import frozen
 from runner.modules.arguments import Duration
 from runner.modules.contract import Acting, Change, Diff, Outcome, Reading
 from runner.modules.postgres import wal_stream
 from runner.modules.postgres.pgbackrest import archiving as backrest
 from runner.modules.postgres.pgbackrest.configuration import Engine, Stanza, stanza
+from runner.modules.postgres.pgbackrest.telling import tell
 from runner.modules.postgres.physical import archiving, spool
 from runner.modules.postgres.physical.checking import Wish, check
 from runner.modules.postgres.physical.cluster import Cluster, data_directory, in_compose, native
@@ -101,7 +102,7 @@ class PgWalArchive:
         if args.state == "check":
             service, repository = _checked(args)
             if (stanza := _stanza(at, args)) is not None:
-                return Outcome(False, backrest.check(at, server, stanza, seconds(args.check_timeout)))
+                return Outcome(False, _checked_by_pgbackrest(at, args, server, stanza))
             slot = args.slot if args.mode == "stream" else None
             wish = Wish(service, args.spool, seconds(args.check_timeout), args.level == "full", slot)
             return Outcome(False, check(at, server, at.repositories.get(repository), wish))
@@ -153,6 +154,20 @@ def _plan(at: Reading, server: Postgres, args: PgWalArchiveArgs, now: archiving.
         ready = ready and backrest.is_ready(at.host, server, stanza, args.spool)
         command = backrest.archive_command(args.spool, stanza)
     return _Plan(archiving.wanted(now, command, _timeout(args), summaries), ready, archiving.pending(now))
+
+
+def _checked_by_pgbackrest(
+    at: Acting, args: PgWalArchiveArgs, server: Postgres, stanza: Stanza
+) -> Mapping[str, object]:
+    _, name = _checked(args)
+    repository = at.repositories.get(name)
+    try:
+        found = backrest.check(at, server, stanza, seconds(args.check_timeout))
+    except VerificationFailed as failed:
+        tell(at, repository, stanza, "check", error=failed.message)
+        raise
+    tell(at, repository, stanza, "check", seconds=found["seconds"], segments=found["segments"])
+    return found
 
 
 def _stanza(at: Reading, args: PgWalArchiveArgs) -> Stanza | None:
