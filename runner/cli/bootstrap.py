@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,4 +49,9 @@ def _show(brought: Brought, repository: str, directory: Path) -> None:
         click.echo(f"left out, because it leads outside: {name}", err=True)
     for one in brought.damaged:
         click.echo(f"damaged and not written: the manifest of {one}", err=True)
-    click.echo(f"next: cd {directory}; sentraplay backups list {repository}; sentraplay validate .")
+    next_steps = (
+        ("cd", str(directory)),
+        ("sentraplay", "backups", "list", repository),
+        ("sentraplay", "validate", "."),
+    )
+    click.echo(f"next: {'; '.join(map(shlex.join, next_steps))}")

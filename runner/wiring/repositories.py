@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from runner.errors import TaskFailed
+from runner.errors import SentraPlayError, TaskFailed
 from runner.inventory import LOCALHOST
 from runner.localfiles import expanded
 from runner.repositories.contract import EncryptionKeys, Repository, Transfer
@@ -94,7 +95,7 @@ class DefinedRepositories:
         if name not in known:
             hint = "define it under `repositories` in group_vars/all.yml or in the play"
             raise TaskFailed(f"there is no repository called {name}", hint=did_you_mean(name, known, otherwise=hint))
-        found = self._templar.render(known[name], variables)
+        found = self._rendered(name, known[name], variables)
         problems = value_problems(schema("definitions.json")["definitions"]["repository"], found, rendered=True)
         if problems or not isinstance(found, Mapping):
             raise TaskFailed(
@@ -102,6 +103,14 @@ class DefinedRepositories:
                 hint=next((problem.hint for problem in problems if problem.hint), ""),
             )
         return found
+
+    def _rendered(self, name: str, written: object, variables: Mapping[str, object]) -> object:
+        try:
+            return self._templar.render(written, variables)
+        except SentraPlayError as error:
+            message = f"the repository {name} cannot be used: {error.message}"
+            hint = error.hint or "its definition is under `repositories`, in the inventory or the play"
+            raise replace(error, message=message, hint=hint) from error
 
     def _directory(self, name: str, definition: Definition) -> Repository:
         from runner.repositories.directory import DirectoryRepository

@@ -49,6 +49,13 @@ def test_a_definition_that_is_wrong_once_rendered_is_refused(sentraplay: Program
     assert "absolute path" in ended.err
 
 
+def test_a_key_that_is_nowhere_is_told_with_the_repository_that_needs_it(sentraplay: Program) -> None:
+    sentraplay.write("inventory.yml", INVENTORY.format(path="\"{{ lookup('env', 'SENTRAPLAY_NOT_SET') }}\""))
+    ended = sentraplay("backups", "list", "main", "-i", "inventory.yml")
+    assert ended.code == 2
+    assert "the repository main cannot be used: the environment variable SENTRAPLAY_NOT_SET is not set" in ended.err
+
+
 def test_a_disk_that_is_not_mounted_is_told_and_nothing_is_written_in_its_place(sentraplay: Program) -> None:
     sentraplay.write("data/report.txt", "content")
     sentraplay.write("backup.yml", PLAYBOOK.replace("{path}", str(sentraplay.directory / "data")))

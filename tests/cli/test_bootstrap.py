@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -64,6 +65,31 @@ def test_a_repository_and_an_identity_bring_everything_back(sentraplay: Program,
     assert len(list((where / "manifests/scanner").glob("*.json"))) == 2
     checked = sentraplay("validate", "new/playbooks", "-i", "new/inventory.yml")
     assert checked.code == 0, checked.everything
+
+
+def test_what_to_do_next_can_be_pasted_into_a_shell(sentraplay: Program, project: Path) -> None:
+    backup(sentraplay)
+    where = sentraplay.directory / "new & shiny"
+    ended = sentraplay("bootstrap", str(sentraplay.directory / "repository"), str(where), "--identity", "identity")
+    said = ended.out.splitlines()[-1].removeprefix("next: ")
+    words = shlex.split(said)
+    assert words[:2] == ["cd", f"{where};"]
+    assert words[-2:] == ["validate", "."]
+
+
+def test_a_project_is_verified_on_the_controller_alone(sentraplay: Program, project: Path) -> None:
+    """What opens everything is in it: no other host gets to see it."""
+    backup(sentraplay)
+    (project / "inventory.yml").write_text(
+        (project / "inventory.yml").read_text() + "  hosts:\n    far: {ansible_host: 127.0.0.1, ansible_port: 1}\n"
+    )
+    task = "backup_verify: {service: scanner, repository: main, kind: project}"
+    sentraplay.write("project/verify.yml", f"- hosts: far\n  gather_facts: false\n  tasks:\n    - {task}\n")
+    ended = sentraplay("run", "project/verify.yml", "-i", "project/inventory.yml", "--identity", "identity")
+    assert ended.code == 0, ended.everything
+    listed = sentraplay("backups", "list", str(sentraplay.directory / "repository"))
+    (line,) = [line for line in listed.out.splitlines() if " project " in line]
+    assert "full, " in line
 
 
 def test_nothing_is_overwritten(sentraplay: Program, project: Path) -> None:

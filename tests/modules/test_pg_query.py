@@ -112,6 +112,15 @@ def test_a_missing_database_says_so(way: str, host: Host, postgres_server: Postg
         reach(way, host, described(postgres_server), "No Such").scalar("SELECT 1")
 
 
+def test_the_servers_own_address_is_named_and_not_this_end_of_the_tunnel(
+    host: Host, postgres_server: PostgresServer
+) -> None:
+    with pytest.raises(CannotConnect) as caught:
+        reach("psycopg", host, described(postgres_server, password="wrong one"), "postgres").scalar("SELECT 1")
+    assert f" at {postgres_server.server()['host']}:{postgres_server.port}: FATAL:" in caught.value.message
+    assert "connection to server" not in caught.value.message
+
+
 def test_nobody_listening_says_so(way: str, host: Host, postgres_server: PostgresServer) -> None:
     with pytest.raises(CannotConnect, match="Connection refused"):
         reach(way, host, described(postgres_server, port=9), "postgres").scalar("SELECT 1")

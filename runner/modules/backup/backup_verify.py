@@ -20,7 +20,9 @@ from runner.backup.verifications import Level, Verification, record
 from runner.backup.wal.base import KIND
 from runner.errors import ObjectNotFound, SentraPlayError, UsageError, VerificationFailed
 from runner.frozen import frozen
-from runner.hosts.contract import CommandFailed, Pipeline
+from runner.hosts.contract import CommandFailed, Host, Pipeline
+from runner.modules.backup.project_backup import CONTROLLER
+from runner.modules.backup.project_backup import KIND as PROJECT
 from runner.modules.contract import Acting, Change, Outcome, Reading
 from runner.modules.postgres import verification
 from runner.modules.postgres.pgbackrest import recovering as backrest
@@ -33,7 +35,7 @@ from runner.modules.postgres.physical.target import target_of
 from runner.modules.postgres.server import Server
 from runner.repositories.contract import Repository
 
-Kind = Literal["database", "files", "images", "base"]
+Kind = Literal["database", "files", "images", "base", "project"]
 
 # What of a result is worth keeping for years: counts, not every table's.
 _RECORDED: Final = ("entries", "rows", "segments")
@@ -171,7 +173,9 @@ def _proved(at: Acting, repository: Repository, chain: Sequence[Manifest], args:
     if manifest.kind == KIND:
         return _base_proved(at, repository, chain, args, replace(programs, user=args.server.user))
     if manifest.kind != "database":
-        return {"entries": sum(_listed(at, repository, one, part) for one in chain for part in archives(one))}
+        # Only the controller may read what belongs to it: the keys to everything are among it.
+        host = at.host_named(CONTROLLER) if manifest.kind == PROJECT else at.host
+        return {"entries": sum(_listed(at, host, repository, one, part) for one in chain for part in archives(one))}
     if args.level == "full":
         verification.decoded(at, repository, manifest, programs, args.run_as)
         return {}
@@ -187,7 +191,7 @@ def _base_proved(
     for one, part in parts:
         if part.format != "tar":
             _read(at, repository, one, part)
-    entries = sum(_listed(at, repository, one, part) for one, part in parts if part.format == "tar")
+    entries = sum(_listed(at, at.host, repository, one, part) for one, part in parts if part.format == "tar")
     return {"entries": entries, "segments": proving.wal_read(at, repository, chain[-1])}
 
 
@@ -199,15 +203,15 @@ def _read(at: Acting, repository: Repository, manifest: Manifest, one: BackupObj
             raise undecodable(manifest, one, failed, at.host.name) from failed
 
 
-def _listed(at: Acting, repository: Repository, manifest: Manifest, one: BackupObject) -> int:
+def _listed(at: Acting, host: Host, repository: Repository, manifest: Manifest, one: BackupObject) -> int:
     """How many entries an archive holds, all of it read; VerificationFailed if that is not what was counted."""
     with readable(
-        repository, manifest, one, at.host, progress=lambda done, total: at.progress(one.name, done, total)
+        repository, manifest, one, host, progress=lambda done, total: at.progress(one.name, done, total)
     ) as opening:
         try:
             listing = Pipeline((*opening.members, LIST, COUNT))
-            entries = int(at.host.query(listing, stdin=opening.stdin).stdout)
+            entries = int(host.query(listing, stdin=opening.stdin).stdout)
         except CommandFailed as failed:
-            raise undecodable(manifest, one, failed, at.host.name) from failed
-    check_entries(manifest, one, entries, at.host.name)
+            raise undecodable(manifest, one, failed, host.name) from failed
+    check_entries(manifest, one, entries, host.name)
     return entries

@@ -30,6 +30,7 @@ from runner.modules.postgres.watch import Pause, Watch
 if TYPE_CHECKING:
     import psycopg
 
+_TUNNEL: Final = re.compile(r"connection to server (?:at|on) .*? failed: (?=\S)")
 _SOCKET: Final = re.compile(r"(?P<directory>.*)/\.s\.PGSQL\.(?P<port>\d+)")
 
 # A dead link is noticed after half a minute even if no answer is expected for hours.
@@ -119,8 +120,10 @@ class TunnelledDatabase(Database):
             raise self._failed(error, "") from None
 
     def _cannot_connect(self, text: str) -> CannotConnect:
+        # libpq names this end of the tunnel, which nobody has ever heard of.
+        reason = _TUNNEL.sub("", connect_reason(text))
         return CannotConnect(
-            f"cannot connect to database {self.name!r} as {self._server.user!r}: {connect_reason(text)}",
+            f"cannot connect to database {self.name!r} as {self._server.user!r} at {self._server.describe()}: {reason}",
             where=f"{self._host.name}, PostgreSQL at {self._server.describe()}",
             hint=connect_hint(text),
             peer_refused="Peer authentication failed" in text,
