@@ -104,7 +104,14 @@ def test_debians_own_cluster_goes_back_in_time_by_its_unit(debian: Machine, tmp_
     assert WORD not in (tmp_path / "controller.log").read_text()
 
 
-def test_a_new_server_gets_everything_up_to_the_last_wal_that_arrived(debian: Machine, tmp_path: Path) -> None:
+BY_PGBACKREST = {"physical_engine": "pgbackrest", "pgbackrest_options": {"repo1-path": "/mnt/backup/cluster"}}
+"""On a disk that either server can mount."""
+
+
+@pytest.mark.parametrize("engine", [{}, BY_PGBACKREST], ids=["sentraplay", "pgbackrest"])
+def test_a_new_server_gets_everything_up_to_the_last_wal_that_arrived(
+    debian: Machine, tmp_path: Path, engine: dict[str, Any]
+) -> None:
     """The repository is all there is: the cluster on the new server is another one, with another password."""
     controller = Controller(tmp_path)
     there = {"there": {"type": "directory", "path": str(tmp_path / "repository")}}
@@ -115,10 +122,11 @@ def test_a_new_server_gets_everything_up_to_the_last_wal_that_arrived(debian: Ma
         repositories=there,
         service_paths=["/srv/app"],
         recover_wal=True,
+        **engine,
     )
     known["all"]["children"]["recovery"] = {"hosts": {"new": debian.host().variables()}}
     controller.knows(known)
-    debian.run("mkdir", "-p", "/srv/app")
+    debian.run("mkdir", "-p", "/srv/app", "/mnt/backup")
     debian.path("/srv/app/settings").write_text("kept")
     as_postgres(debian, "CREATE TABLE log AS SELECT 1 AS n")
     controller.play("backup-physical.yml", "-e", "restart_database=true")

@@ -2,7 +2,7 @@
 # Makes the three Debian trees the machines and the images stand on, once per cache: build.sh DIRECTORY [MIRROR]
 # Without MIRROR debootstrap asks its own.
 # DIRECTORY/machine: a server with sshd, sudo, curl, zstd, age and Docker; DIRECTORY/systemd: one that systemd starts,
-# with Debian's own PostgreSQL 15 cluster in place of Docker; DIRECTORY/image: PostgreSQL 15 and Python.
+# with Debian's own PostgreSQL 15 cluster and pgBackRest in place of Docker; DIRECTORY/image: PostgreSQL 15 and Python.
 set -eu
 here=$1 mirror=${2:-}
 
@@ -66,6 +66,7 @@ printf '{"exec-opts": ["native.cgroupdriver=cgroupfs"], "oom-score-adjust": 0, "
 add_users "$here/machine"
 in_tree "$here/machine" usermod --append --groups docker deploy
 
-install "$here/systemd" systemd systemd-sysv dbus openssh-server sudo curl zstd age procps cron postgresql-15
+install "$here/systemd" systemd systemd-sysv dbus openssh-server sudo curl zstd age procps cron postgresql-15 \
+    pgbackrest
 slim_postgresql "$here/systemd"
 add_users "$here/systemd"
