@@ -33,7 +33,6 @@ _STAMP: Final = "%Y%m%dT%H%M%S"
 _NAME: Final = re.compile(
     r"(?P<at>\d{8}T\d{9}Z)-(?P<what>backup|check|quick|full|restore)-(?P<how>good|bad)-[0-9a-f]{6}\.json"
 )
-_KEY: Final = re.compile(rf"(?P<service>[^/]+)/{BACKREST}/[^/]+\.json")
 
 
 @frozen
@@ -128,12 +127,6 @@ def reports(repository: Repository, service: str) -> Reports | None:
         proved=last(one for one in names if one.good and one.what in ("full", "restore")),
         failed=last(one for one in names if one.what in LEVELS and not one.good and not _made_good(one, names)),
     )
-
-
-def reported_services(repository: Repository) -> list[str]:
-    """The services that anything was reported of, in alphabetical order."""
-    found = (_KEY.fullmatch(info.key) for info in repository.list(""))
-    return sorted({match["service"] for match in found if match})
 
 
 def _made_good(bad: _Name, names: Sequence[_Name]) -> bool:

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
-from runner.backup.catalogue import Damaged, catalogue, services
-from runner.backup.identity import parse_id
+from runner.backup.catalogue import Damaged, catalogue
+from runner.backup.identity import MANIFEST, parse_id
 from runner.backup.manifest import Manifest
 from runner.backup.reported import reported
-from runner.backup.reports import reported_services
+from runner.backup.reports import BACKREST
 from runner.backup.standing import Standing, standing
-from runner.backup.wal.archive import Archived, WalArchive
+from runner.backup.wal.archive import DIRECTORY, Archived, WalArchive, archived, by_name
 from runner.backup.wal.base import KIND as BASE
 from runner.backup.wal.base import base_of
 from runner.backup.wal.gaps import check_timelines, may_be_cut
@@ -23,6 +23,7 @@ from runner.repositories.contract import Repository
 from runner.units import human_seconds
 
 WAL: Final = "wal"
+NO_BASE: Final = "there is no base backup of its cluster, and WAL alone recovers nothing"
 
 
 class Line(Protocol):
@@ -68,7 +69,8 @@ class Line(Protocol):
 
 @frozen
 class WalStatus:
-    """The WAL of the cluster that was last backed up whole: how new the data are that can be recovered.
+    """The WAL of the cluster that was last backed up whole: how new the data are that can be recovered. Or of one that
+    never was, if that archives now: then it leads on from nothing.
 
     `newest` is the segment that arrived last (what is in it was written before), `gap` why not all of it can be
     replayed, "" if it can as far as a list of the files tells; `size` is bytes.
@@ -79,6 +81,7 @@ class WalStatus:
     size: int
     newest: Archived
     gap: str
+    leads_on: bool = True
 
     @property
     def kind(self) -> str:
@@ -193,7 +196,9 @@ class Status:
 
 def known_services(repository: Repository) -> list[str]:
     """The services there is a line of, in alphabetical order."""
-    return sorted({*services(repository), *reported_services(repository)})
+    keys = (info.key.split("/", 2) for info in repository.list(""))
+    found = (parts for parts in keys if len(parts) == 3)
+    return sorted({one for one, part, name in found if part in (DIRECTORY, BACKREST) or name == MANIFEST})
 
 
 def statuses(repository: Repository, service: str, retention: Mapping[str, object]) -> list[Line]:
@@ -205,7 +210,7 @@ def statuses(repository: Repository, service: str, retention: Mapping[str, objec
 def _statuses(repository: Repository, service: str, retention: Mapping[str, object]) -> list[Status | WalStatus]:
     known = catalogue(repository, service)
     bases = [one for one in known.backups if one.kind == BASE]
-    log = _wal(repository, bases, retention) if bases else None
+    log = _wal(repository, service, bases, retention)
     good = [standing(repository, manifest) for manifest in known.backups]
     kinds = {one.manifest.kind for one in good} | {_kind(one) for one in known.damaged}
     return [
@@ -214,29 +219,48 @@ def _statuses(repository: Repository, service: str, retention: Mapping[str, obje
             kind,
             tuple(one for one in good if one.manifest.kind == kind),
             tuple(one for one in known.damaged if _kind(one) == kind),
-            kind == BASE and log is not None,
+            kind == BASE and log is not None and log.leads_on,
         )
         for kind in sorted(kinds)
     ] + ([log] if log else [])
 
 
-def _wal(repository: Repository, bases: Sequence[Manifest], retention: Mapping[str, object]) -> WalStatus | None:
-    """Of the newest base backup's cluster; None where there is none (it has what it needs within)."""
-    known = [base_of(one) for one in bases]
-    archive = WalArchive(repository, bases[-1].service, known[-1].system_identifier)
-    files = archive.files()
-    segments = [one for name, ones in files.items() if is_segment(name) for one in ones]
-    if not segments:
+def _wal(
+    repository: Repository, service: str, bases: Sequence[Manifest], retention: Mapping[str, object]
+) -> WalStatus | None:
+    """Of the newest base backup's cluster, or of another without any if WAL came from that later; None where there
+    is none (a base backup may have what it needs within)."""
+    clusters = archived(repository, service)
+    last = {system: one for system, ones in clusters.items() if (one := _last(ones)) is not None}
+    if not last:
         return None
-    starts = [one.start for one in known if one.system_identifier == archive.system_identifier]
-    size = sum(one.size for ones in files.values() for one in ones)
-    last = max(segments, key=lambda one: (one.modified, one.name))
+    known = [base_of(one) for one in bases]
+    based = {one.system_identifier for one in known}
+    # Of two that came in the same second the one to worry about.
+    newest = max(last, key=lambda system: (last[system].modified, system not in based))
+    if newest not in based:
+        return _line(service, clusters[newest], last[newest], NO_BASE, leads_on=False)
+    current = known[-1].system_identifier
+    if current not in last:
+        return None
+    starts = [one.start for one in known if one.system_identifier == current]
+    where = WalArchive(repository, service, current).describe()
     try:
-        check_timelines(files, archive.describe(), starts, pruned=may_be_cut(retention))
+        check_timelines(by_name(clusters[current]), where, starts, pruned=may_be_cut(retention))
         gap = ""
     except VerificationFailed as wrong:
         gap = wrong.message
-    return WalStatus(archive.service, sum(map(len, files.values())), size, last, gap)
+    return _line(service, clusters[current], last[current], gap)
+
+
+def _last(ones: Sequence[Archived]) -> Archived | None:
+    segments = (one for one in ones if is_segment(one.name))
+    return max(segments, key=lambda one: (one.modified, one.name), default=None)
+
+
+def _line(service: str, ones: Sequence[Archived], last: Archived, gap: str, *, leads_on: bool = True) -> WalStatus:
+    kept = [one for same in by_name(ones).values() for one in same]
+    return WalStatus(service, len(kept), sum(one.size for one in kept), last, gap, leads_on)
 
 
 def _kind(one: Damaged) -> str:

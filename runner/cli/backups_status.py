@@ -37,7 +37,8 @@ def show_status(
 ) -> None:
     """Say of each service and kind how old and how well proved its newest backup is, and when its WAL last came.
 
-    Where WAL leads on from base backups, --rpo asks for the WAL and not for them. Of what pgBackRest keeps by itself
+    Where WAL leads on from base backups, --rpo asks for the WAL and not for them; WAL that leads on from none is a
+    failure. Of what pgBackRest keeps by itself
     it tells what was last reported to the repository: by a backup, a check or a verification with that engine.
 
     What is read is the repository, so that it can be asked from any machine. A failed verification, a

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -82,3 +83,33 @@ def test_a_base_backup_with_its_wal_within_is_as_old_as_it_is(
         time.sleep(1.1)
         said = status(controller, wal, "--rpo", "1s", code=3)
         assert "app base: the newest backup is" in said and " wal " not in said
+
+
+def test_wal_without_a_base_backup_is_told_and_no_comfort(controller: Controller, wal: WalBench) -> None:
+    for path in Path(wal.bench.root).glob("app/2*"):
+        shutil.rmtree(path)
+    said = status(controller, wal, "--rpo", "1h", code=3)
+    assert "app wal: there is no base backup of its cluster" in said
+
+
+def test_a_new_cluster_that_archives_without_a_base_backup_is_told(
+    controller: Controller, own_postgres: Callable[..., PostgresServer], workplace: Workplace, tmp_path: Path
+) -> None:
+    """The server was set up anew: what was backed up before it says nothing of its data."""
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    with (
+        benches(own_postgres, workplace, tmp_path / "old") as make_old,
+        benches(own_postgres, workplace, tmp_path / "new") as make_new,
+    ):
+        old, new = make_old(), make_new()
+        new.bench.at.shelf.by_name["main"] = old.bench.at.shelf.by_name["main"]
+        old.base()
+        old.switch()
+        old.ship()
+        status(controller, old, "--rpo", "1h")
+        new.switch()
+        new.ship()
+        assert "app wal: there is no base backup of its cluster" in status(controller, old, code=3)
+        new.base()
+        status(controller, old, "--rpo", "1h")

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from runner.backup.reported import reported
-from runner.backup.reports import Kept, Report, What, report, reported_services, reports
+from runner.backup.reports import Kept, Report, What, report, reports
+from runner.backup.status import known_services
 from runner.errors import VerificationFailed
 from runner.repositories.memory import MemoryRepository
 
@@ -43,7 +44,7 @@ def test_a_report_is_read_as_it_was_told(repository: MemoryRepository) -> None:
     assert found is not None
     assert found.latest == found.proved == told
     assert found.latest.subject == INCREMENT
-    assert reported_services(repository) == ["app"]
+    assert known_services(repository) == ["app"]
 
 
 def test_nothing_is_told_of_a_service_nothing_was_reported_of(repository: MemoryRepository) -> None:

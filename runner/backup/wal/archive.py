@@ -8,7 +8,7 @@ without a new timeline) two objects, and lets a copy be proved by whoever has on
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from os.path import commonprefix
 from typing import Final
@@ -20,7 +20,7 @@ from runner.errors import VerificationFailed
 from runner.frozen import frozen
 from runner.repositories.contract import Repository
 
-_DIRECTORY: Final = "wal"
+DIRECTORY: Final = "wal"
 _PARTIAL: Final = ".partial"
 _OBJECT: Final = re.compile(r"(?P<name>[0-9A-Za-z.]+)-(?P<sha256>[0-9a-f]{64})(?P<suffix>\.zst|\.gz|)(?P<age>\.age)?")
 _COMPRESSIONS: Final[Mapping[str, str]] = {".zst": "zstd", ".gz": "gzip", "": "none"}
@@ -65,10 +65,7 @@ class WalArchive:
         return self._files(self._prefix)
 
     def _files(self, prefix: str) -> Mapping[str, tuple[Archived, ...]]:
-        found: dict[str, list[Archived]] = {}
-        for one in _listed(self.repository, prefix):
-            found.setdefault(one.name, []).append(one)
-        return {name: _distinct(ones) for name, ones in sorted(found.items())}
+        return by_name(_listed(self.repository, prefix))
 
     def among(self, names: Collection[str]) -> Mapping[str, tuple[Archived, ...]]:
         """Of these names, the files that are there; lists only what begins as they all do."""
@@ -85,7 +82,7 @@ class WalArchive:
 
     @property
     def _prefix(self) -> str:
-        return f"{self.service}/{_DIRECTORY}/{self.system_identifier}/"
+        return f"{self.service}/{DIRECTORY}/{self.system_identifier}/"
 
 
 def only(found: Sequence[Archived], where: str) -> Archived:
@@ -100,10 +97,18 @@ def only(found: Sequence[Archived], where: str) -> Archived:
     )
 
 
+def by_name(ones: Iterable[Archived]) -> Mapping[str, tuple[Archived, ...]]:
+    """The files of one cluster by name; more than one where contents differ."""
+    found: dict[str, list[Archived]] = {}
+    for one in ones:
+        found.setdefault(one.name, []).append(one)
+    return {name: _distinct(same) for name, same in sorted(found.items())}
+
+
 def archived(repository: Repository, service: str) -> Mapping[str, tuple[Archived, ...]]:
     """Every object of every cluster's WAL, by the cluster's system identifier."""
     found: dict[str, list[Archived]] = {}
-    prefix = f"{check_service(service)}/{_DIRECTORY}/"
+    prefix = f"{check_service(service)}/{DIRECTORY}/"
     for one in _listed(repository, prefix):
         found.setdefault(one.key.removeprefix(prefix).partition("/")[0], []).append(one)
     return {system: tuple(ones) for system, ones in sorted(found.items())}
