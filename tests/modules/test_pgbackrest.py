@@ -260,6 +260,10 @@ def test_status_tells_of_its_backups_its_wal_and_its_proofs(wal: WalBench, tmp_p
     said = status(wal, tmp_path, code=3)
     assert "app pgbackrest-wal: the last check failed" in said
     assert "app pgbackrest: verification (full) of the newest failed" in said
+    shutil.rmtree(kept(wal))
+    with pytest.raises(VerificationFailed, match="there is no base backup of app"):
+        verify(wal, "quick")
+    assert "app pgbackrest: there is no backup" in status(wal, tmp_path, code=3)
 
 
 def test_a_backup_counts_though_what_it_reports_cannot_be_kept(wal: WalBench, monkeypatch: pytest.MonkeyPatch) -> None:

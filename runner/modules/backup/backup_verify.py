@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import field, replace
 from datetime import UTC, datetime
 from time import monotonic
@@ -110,7 +111,8 @@ def _by_pgbackrest(at: Acting, args: BackupVerifyArgs, repository: Repository) -
 
 def _proved_by_pgbackrest(at: Acting, args: BackupVerifyArgs, stanza: Stanza) -> dict[str, object]:
     """The whole repository at `full` and above, the backup itself recovered to its own end at `restore`."""
-    chosen = choose(at.host, stanza, args.backup, target_of({}, "immediate", True, None))
+    with _must_be_there():
+        chosen = choose(at.host, stanza, args.backup, target_of({}, "immediate", True, None))
     if args.level != "quick":
         backrest.verify(at, stanza, args.run_as)
     programs = replace(Server(), programs=args.server.programs, user=args.server.user)
@@ -134,8 +136,14 @@ def _found(repository: Repository, args: BackupVerifyArgs) -> Manifest:
     """The backup's manifest, sound."""
     identity = parse_id(args.backup)
     kind = identity.kind if identity else args.kind
-    try:
+    with _must_be_there():
         return find(repository, args.service, args.backup, kind)
+
+
+@contextmanager
+def _must_be_there() -> Iterator[None]:
+    try:
+        yield
     except ObjectNotFound as missing:
         raise VerificationFailed(
             missing.message, where=missing.where, why="what is not there cannot be restored", hint=missing.hint
