@@ -62,6 +62,9 @@ def test_a_compose_deployment_is_recovered_on_an_empty_server_from_the_repositor
     controller.play("verify.yml")
     compose_stack.machine.power_off()
 
+    new_server.run("dpkg", "--purge", "docker-compose", "age")
+    controller.play("provision.yml")
+    assert "changed=0" in controller.play("provision.yml"), "everything is there"
     controller.play("dr-restore.yml")
 
     recovered = ComposeStack(new_server)

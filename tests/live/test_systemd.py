@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 
 from runner.errors import TaskFailed
@@ -148,6 +149,44 @@ def test_a_new_server_gets_everything_up_to_the_last_wal_that_arrived(
     assert debian.path("/srv/app/settings").read_text() == "kept"
     assert in_unit(debian, UNIT)
     controller.play("wal-check.yml", "--limit", "db1")
+    assert WORD not in (tmp_path / "controller.log").read_text()
+
+
+def test_an_empty_server_is_provisioned_and_the_service_comes_back_on_it(debian: Machine, tmp_path: Path) -> None:
+    """PostgreSQL and age are taken off it; both are in the repository of packages that is all it knows."""
+    controller = Controller(tmp_path)
+    keys = pyrage.x25519.Identity.generate()
+    (tmp_path / "identity").write_text(f"{keys}\n")
+    (tmp_path / "identity").chmod(0o600)
+    encryption = {"recipients": [str(keys.to_public())], "identity_files": [str(tmp_path / "identity")]}
+    there = {"there": {"type": "directory", "path": str(tmp_path / "repository"), "encryption": encryption}}
+    known = inventory(debian, repositories=there, service_paths=["/srv/app"])
+    known["all"]["children"]["recovery"] = {"hosts": {"new": debian.host("deploy").variables()}}
+    controller.knows(known)
+    debian.run("mkdir", "-p", "/srv/app")
+    debian.path("/srv/app/settings").write_text("kept")
+    as_postgres(debian, "CREATE TABLE log AS SELECT 1 AS n")
+    controller.play("backup.yml", "--tags", "database,files")
+
+    debian.run("pg_dropcluster", "--stop", "15", "main")
+    debian.run("dpkg", "--purge", "postgresql-15", "age", seconds=300)
+    debian.run("rm", "-r", "/srv/app")
+    assert debian.try_run("age", "--version").returncode != 0
+    controller.play("provision.yml", "--check")
+    controller.play("provision.yml")
+    debian.run("age", "--version")
+    assert active(debian, UNIT) == "active"
+    again = controller.play("provision.yml")
+    assert "changed=0" in again, "everything is there"
+    as_postgres(debian, "ALTER ROLE postgres PASSWORD 'of its own'")
+    controller.play("provision.yml")
+    with pytest.raises(AssertionError, match="password authentication failed"):
+        controller.play("dr-restore.yml", "-e", "ansible_become=true")
+    as_postgres(debian, f"ALTER ROLE postgres PASSWORD '{PASSWORD.replace(chr(39), 2 * chr(39))}'")
+    controller.play("dr-restore.yml", "-e", "ansible_become=true")
+
+    assert as_postgres(debian, "SELECT n FROM log") == "1"
+    assert debian.path("/srv/app/settings").read_text() == "kept"
     assert WORD not in (tmp_path / "controller.log").read_text()
 
 

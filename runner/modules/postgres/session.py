@@ -44,6 +44,7 @@ class Postgres:
         self.server = server
         self.acting = acting
         self._only = only
+        self._there: set[str] = set()
 
     @property
     def where(self) -> str:
@@ -121,6 +122,7 @@ class Postgres:
             TunnelledDatabase(self.host, self.server, self._names()[0]).scalar("SELECT 1")
         except CannotConnect as error:
             return (error.peer_refused or not error.answered) and self._has_psql
+        self._there.add(self._names()[0])
         return False
 
     @property
@@ -144,11 +146,15 @@ class Postgres:
                 hint='set server.maintenance_database to another one, for example "template1"',
             )
         for name in names[:-1]:
+            # Asked once: each question is a session of its own.
+            if name in self._there:
+                return name
             try:
                 self.database(name).scalar("SELECT 1")
             except CannotConnect as error:
                 if "does not exist" not in error.message:
                     raise
             else:
+                self._there.add(name)
                 return name
         return names[-1]

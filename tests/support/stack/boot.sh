@@ -48,6 +48,7 @@ exec chroot . /bin/sh -c '
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
     if [ "$2" = docker ]; then
         dockerd --cgroup-parent "$1" >>/var/log/dockerd.log 2>&1 </dev/null &
+        echo $! >/run/docker-ssd.pid # where the script in init.d looks for it
     fi
     if [ "$2" = systemd ]; then
         exec env -i PATH="$PATH" container=other /lib/systemd/systemd --log-target=console

@@ -14,15 +14,34 @@ slim() {
     rm -rf "$1"/usr/share/doc/* "$1"/usr/share/man/* "$1"/usr/share/info/* "$1"/usr/share/locale/*
 }
 
-install() {
+online() {
     root=$1
     shift
     cp /etc/resolv.conf "$root/etc/resolv.conf"
     unshare --mount --pid --fork --kill-child --mount-proc="$root/proc" chroot "$root" \
-        env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 \
-        apt-get -qq -o Dpkg::Use-Pty=0 -o APT::Sandbox::User=root install --no-install-recommends "$@"
-    rm -rf "$root"/var/cache/apt/* "$root"/usr/sbin/policy-rc.d
+        env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 "$@"
     : >"$root/etc/resolv.conf"
+}
+
+install() {
+    root=$1
+    shift
+    online "$root" apt-get -qq -o Dpkg::Use-Pty=0 -o APT::Sandbox::User=root install --no-install-recommends "$@"
+    rm -rf "$root"/var/cache/apt/* "$root"/usr/sbin/policy-rc.d
+}
+
+# A repository of what a test takes off the server, which then has no other to install it from.
+keep() {
+    root=$1
+    shift
+    mkdir -p "$root/srv/packages"
+    online "$root" sh -euc 'cd /srv/packages; apt-get -qq -o APT::Sandbox::User=root download "$@"
+        for file in *.deb; do
+            dpkg-deb -f "$file"
+            printf "Filename: ./%s\nSize: %s\nSHA256: %s\n\n" "$file" "$(stat -c %s "$file")" \
+                "$(sha256sum "$file" | cut -d" " -f1)"
+        done >Packages' sh "$@"
+    echo 'deb [trusted=yes] file:/srv/packages ./' >"$root/etc/apt/sources.list"
 }
 
 slim_postgresql() {
@@ -61,6 +80,7 @@ install "$here/image" postgresql-15 python3-psycopg2
 slim_postgresql "$here/image"
 
 install "$here/machine" openssh-server sudo curl zstd age docker.io docker-compose iptables iproute2 procps
+keep "$here/machine" age docker-compose openssl
 printf '{"exec-opts": ["native.cgroupdriver=cgroupfs"], "oom-score-adjust": 0, "storage-driver": "overlay2"}\n' \
     >"$here/machine/etc/docker/daemon.json"
 add_users "$here/machine"
@@ -68,5 +88,6 @@ in_tree "$here/machine" usermod --append --groups docker deploy
 
 install "$here/systemd" systemd systemd-sysv dbus openssh-server sudo curl zstd age procps cron postgresql-15 \
     pgbackrest
+keep "$here/systemd" age postgresql-15
 slim_postgresql "$here/systemd"
 add_users "$here/systemd"
