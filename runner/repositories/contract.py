@@ -229,6 +229,11 @@ class OnHost(Protocol):
         """The inventory name of the host that has the directory."""
         ...
 
+    @property
+    def mount(self) -> str:
+        """The mount point of the disk it is on, without which nothing is stored; "" if that was not said."""
+        ...
+
     def path_of(self, key: str) -> str:
         """The absolute path of an object on that host."""
         ...

@@ -120,6 +120,10 @@ class DirectoryRepository:
     def host_name(self) -> str:
         return self._host.name
 
+    @property
+    def mount(self) -> str:
+        return self._mount
+
     def describe(self) -> str:
         return f"directory {self._root} on {self._host.name}"
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import Any, Final
 
+from runner.backup.swapping import mount_points
 from runner.backup.wal.gaps import check_whole
 from runner.backup.wal.names import Segment, is_history, is_segment
 from runner.errors import Refused, TaskFailed, VerificationFailed
@@ -16,6 +17,7 @@ from runner.modules.postgres.pgbackrest.info import BackrestArchive, info
 from runner.modules.postgres.pgbackrest.program import check_there, configured, run, said, write
 from runner.modules.postgres.physical.cluster import Owner, as_owner, data_directory, owner_of
 from runner.modules.postgres.session import Postgres
+from runner.repositories.receiving import NOT_MOUNTED
 
 # pgBackRest's own default for archive-timeout is a minute.
 _STATE: Final = """
@@ -83,6 +85,13 @@ def make_repository(host: Host, own: Host, owner: Owner, stanza: Stanza) -> None
     directory = stanza.directory
     if directory is None:
         return
+    if stanza.mount and stanza.mount not in mount_points(host):
+        raise Refused(
+            f"{NOT_MOUNTED} {stanza.mount}",
+            where=f"{host.name}, {stanza.where}",
+            why="backups would fill the disk below it, and be hidden once it is mounted",
+            hint=f"mount it on {host.name}",
+        )
     host.run(Script(_MAKE.text, (directory, owner.ids)))
     if not own.query(Script(_USABLE.text, (directory,)), check=False).ok:
         raise Refused(

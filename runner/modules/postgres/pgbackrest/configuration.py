@@ -40,11 +40,15 @@ class Files:
 
 @frozen
 class Stanza:
-    """Where pgBackRest keeps one service's backups; `options` are in its words, all of them for `[global]`."""
+    """Where pgBackRest keeps one service's backups; `options` are in its words, all of them for `[global]`.
+
+    `mount` is the mount point without which nothing may be made there, "" if that was not said.
+    """
 
     name: str
     options: Mapping[str, str]
     where: str
+    mount: str = ""
 
     @property
     def directory(self) -> str | None:
@@ -76,9 +80,9 @@ def stanza(
     Refused where that would send data anywhere unencrypted that is to be encrypted, or needs keys on the host
     that nobody has said may be there.
     """
-    options = {"compress-type": _COMPRESSIONS[compression], "start-fast": "y", **_checked(given)}
+    options, mount = {"compress-type": _COMPRESSIONS[compression], "start-fast": "y", **_checked(given)}, ""
     if not any(name in options for name in _ELSEWHERE):
-        options["repo1-path"] = _beside(repository, service, host_name)
+        options["repo1-path"], mount = _beside(repository, service, host_name)
     if repository.encryption.recipients and options.get("repo1-cipher-type", "none") == "none":
         raise Refused(
             f"backups in {repository.name} are encrypted for age recipients, which pgBackRest cannot do",
@@ -88,14 +92,22 @@ def stanza(
         )
     where = options.get("repo1-path", "its default directory")
     kind = options.get("repo1-type", "posix")
-    return Stanza(check_service(service), options, f"pgBackRest, {kind} {where}, stanza {service}")
+    return Stanza(check_service(service), options, f"pgBackRest, {kind} {where}, stanza {service}", mount)
 
 
-def _beside(repository: Repository, service: str, host_name: str) -> str:
-    """Beside the repository's own directory, which only its owner may enter: the server's user works here."""
+def _beside(repository: Repository, service: str, host_name: str) -> tuple[str, str]:
+    """Beside the repository's own directory, which only its owner may enter: the server's user works here. And the
+    mount point of the disk that both are on."""
     if isinstance(repository, OnHost) and repository.host_name == host_name:
         root = posixpath.dirname(repository.path_of("x"))
-        return f"{root}{_SECOND}/{check_service(service)}"
+        if root == repository.mount:
+            raise Refused(
+                f"pgBackRest's directory {root}{_SECOND} would not be on the disk that is mounted at {root}",
+                where=repository.describe(),
+                why="it lies beside the repository's own, which is the mount point itself",
+                hint=f"let the repository's path be a directory on that disk, such as {root}/backups",
+            )
+        return f"{root}{_SECOND}/{check_service(service)}", repository.mount
     raise Refused(
         "pgBackRest would need the repository's credentials on the database's host",
         where=repository.describe(),
