@@ -179,7 +179,7 @@ def test_an_empty_server_is_provisioned_and_the_service_comes_back_on_it(debian:
     again = controller.play("provision.yml")
     assert "changed=0" in again, "everything is there"
     as_postgres(debian, "ALTER ROLE postgres PASSWORD 'of its own'")
-    controller.play("provision.yml")
+    controller.play("provision.yml", "-e", "postgresql_package=postgresql-16")
     with pytest.raises(AssertionError, match="password authentication failed"):
         controller.play("dr-restore.yml", "-e", "ansible_become=true")
     as_postgres(debian, f"ALTER ROLE postgres PASSWORD '{PASSWORD.replace(chr(39), 2 * chr(39))}'")
