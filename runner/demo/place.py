@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import pwd
 import socket
@@ -79,6 +78,14 @@ class Place:
         self._undoing.stop()
 
 
+def own_name() -> str:
+    """Whom this process runs as. The environment may name somebody else: su and its kin hand it on."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
 def open_place() -> Place:
     """A new place below the system's directory for temporary files."""
     undoing = Keeper()
@@ -88,7 +95,7 @@ def open_place() -> Place:
         # The account the work is lent to has to get in; what is inside is closed folder by folder.
         path.chmod(0o711)
         return Place(path, "nobody", undoing)
-    return Place(path, getpass.getuser(), undoing)
+    return Place(path, own_name(), undoing)
 
 
 def free_port(address: str) -> int:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
 import shutil
 import sys
 from pathlib import Path
 from typing import Final, Literal
 
-from runner.demo.place import NEW, OLD, Place, answers, free_port, wait_until
+from runner.demo.place import NEW, OLD, Place, answers, free_port, own_name, wait_until
 from runner.errors import UsageError
 from runner.frozen import frozen
 
@@ -64,7 +63,7 @@ def start_ssh(place: Place, kind: Kind = "auto") -> SshServer:
         place.start(argv, "ssh.log")
     ready = lambda: all(answers(address, port) for address in ADDRESSES)  # noqa: E731  (one use, one line)
     wait_until("The SSH server", ready, place.path / "ssh.log")
-    return SshServer("OpenSSH" if daemon else "asyncssh", port, getpass.getuser(), folder / "client_key", host_key)
+    return SshServer("OpenSSH" if daemon else "asyncssh", port, own_name(), folder / "client_key", host_key)
 
 
 def _find_openssh(kind: Kind) -> str | None:
@@ -78,7 +77,7 @@ def _find_openssh(kind: Kind) -> str | None:
 
 def _start_openssh(place: Place, daemon: str, folder: Path, port: int) -> None:
     listen = "\n".join(f"ListenAddress {address}:{port}" for address in ADDRESSES)
-    (folder / "sshd_config").write_text(CONFIG.format(listen=listen, folder=folder, user=getpass.getuser()))
+    (folder / "sshd_config").write_text(CONFIG.format(listen=listen, folder=folder, user=own_name()))
     if os.geteuid() == 0:
         # Made by the package's service at boot; without it the server refuses to start.
         with contextlib.suppress(FileExistsError):
