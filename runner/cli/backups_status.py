@@ -38,8 +38,8 @@ def show_status(
     """Say of each service and kind how old and how well proved its newest backup is, and when its WAL last came.
 
     Where WAL leads on from base backups, --rpo asks for the WAL and not for them; WAL that leads on from none is a
-    failure. Of what pgBackRest keeps by itself
-    it tells what was last reported to the repository: by a backup, a check or a verification with that engine.
+    failure. Of what pgBackRest keeps by itself it tells what was last reported to the repository: by a backup, a
+    check or a verification with that engine.
 
     What is read is the repository, so that it can be asked from any machine. A failed verification, a
     damaged manifest, a missed limit or no backup at all ends with exit code 3.
