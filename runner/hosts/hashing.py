@@ -18,6 +18,15 @@ esac
 """
 """Stands before a script that calls `sha256`: that reads its input and prints the digest, 64 letters and a blank."""
 
+IS_SHA256: Final = """
+is_sha256() {
+  case $(openssl dgst -sha256 -r <"$1" 2>/dev/null) in "$2 "*) return ;; esac
+  case $(sha256sum <"$1") in "$2 "*) ;; *) return 1 ;; esac
+}
+"""
+"""Stands before a script that calls `is_sha256 FILE DIGEST`. An openssl that gives the right digest needs no trust; one
+that does not is not believed either."""
+
 
 def sha256_of(path: str, **env: str) -> Script:
     """What prints the digest of a file, in 64 letters, then a blank."""

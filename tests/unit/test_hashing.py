@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runner.hosts.contract import Pipeline, Script
-from runner.hosts.hashing import sha256_of, sha256_of_input
+from runner.hosts.hashing import IS_SHA256, sha256_of, sha256_of_input
 from runner.hosts.local import open_local
 
 SIZES = (0, 1, 70_000, 3_000_001)
@@ -46,3 +46,16 @@ def test_a_file_and_a_stream_have_the_digest_that_python_finds(programs: Path, t
         assert host.query(stream).stdout[:64] == wanted
     if programs.exists():
         assert programs.read_text().count("once") == 2, "it is asked once, and not used"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_file_is_told_from_one_of_another_digest(programs: Path, tmp_path: Path, size: int) -> None:
+    data = os.urandom(size)
+    (tmp_path / "it's a file").write_bytes(data)
+    ask = Script(f'{IS_SHA256}is_sha256 "$1" "$2"', (str(tmp_path / "it's a file"), hashlib.sha256(data).hexdigest()))
+    other = Script(ask.text, (ask.args[0], hashlib.sha256(data + b"x").hexdigest()))
+    with closing(open_local()) as host:
+        assert host.query(ask, check=False).exit_code == 0
+        assert host.query(other, check=False).exit_code == 1
+        (tmp_path / "it's a file").unlink()
+        assert host.query(ask, check=False).exit_code == 1

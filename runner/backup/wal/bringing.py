@@ -17,7 +17,7 @@ from runner.backup.wal.archive import Archived, WalArchive
 from runner.backup.wal.fetching import damaged, plain
 from runner.errors import VerificationFailed
 from runner.hosts.contract import CommandFailed, Host, Script
-from runner.hosts.hashing import SHA256
+from runner.hosts.hashing import IS_SHA256
 from runner.repositories.contract import OnHost, Presigning
 from runner.repositories.receiving import fill
 
@@ -26,16 +26,17 @@ _CAN_READ: Final = '[ -r "$1" ]'
 _ANOTHER: Final = 65
 
 # $1 where it goes, $2 its sha256, $3 whose it becomes; then where it comes from and what decompresses it. Hashed is the
-# file as it was written, and it appears whole or not at all.
-_TAKE: Final = f"""{SHA256}
+# file as it was written, and it appears whole or not at all. On the disk it is for speed alone: a server that recovers
+# waits for that otherwise, file by file.
+_TAKE: Final = f"""{IS_SHA256}
 umask 077
 path=$1 sum=$2 owner=$3
 shift 3
-trap 'rm -f -- "$path.partial"' EXIT
+trap '[ ! -e "$path.partial" ] || rm -f -- "$path.partial"' EXIT
 """
 _PLACE: Final = f"""
-got=$(sha256 <"$path.partial") || exit
-[ "${{got%% *}}" = "$sum" ] || exit {_ANOTHER}
+is_sha256 "$path.partial" "$sum" || exit {_ANOTHER}
+sync -- "$path.partial" 2>/dev/null || :
 [ -z "$owner" ] || chown -- "$owner" "$path.partial" || exit
 mv -f -- "$path.partial" "$path"
 """

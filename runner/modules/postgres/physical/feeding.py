@@ -32,8 +32,9 @@ _AHEAD: Final = 24
 _INTERVAL: Final = 0.25
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._/-]+")
 
-# $1 the directory, $2 the file's name, $3 where it goes. Statuses above 125 end recovery (PostgreSQL
-# documentation, restore_command). Nobody alive for two minutes means that nothing will come any more.
+# $1 the directory, $2 the file's name, $3 where it goes: as a link, which spares a copy, where the file systems let it.
+# Statuses above 125 end recovery (PostgreSQL documentation, restore_command). Nobody alive for two minutes means that
+# nothing will come any more.
 _GET: Final = """
 directory=$1 name=$2 path=$3
 [ -f "$directory/$name" ] || grep -qxF -- "$name" "$directory/expected" ||
@@ -41,7 +42,7 @@ directory=$1 name=$2 path=$3
 tries=0
 while :; do
   if [ -f "$directory/$name" ]; then
-    cp -- "$directory/$name" "$path" && break
+    ln -- "$directory/$name" "$path" 2>/dev/null || cp -- "$directory/$name" "$path" && break
     # One that was taken away under our hands is asked for again; anything else (a full disk) ends recovery.
     [ ! -f "$directory/$name" ] || exit 253
   fi

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from time import monotonic
 from typing import Final, Protocol
 
-from runner.backup.wal.names import Lsn, history_name
+from runner.backup.wal.names import Lsn, Segment, history_name, is_segment
 from runner.backup.wal.reach import Reach, Start
 from runner.errors import TaskFailed, VerificationFailed
 from runner.frozen import frozen
@@ -109,11 +109,17 @@ def signal_file(target: Target) -> str:
 def until_target(at: Acting, side: Side, target: Target, choice: Course, feeding: Feed) -> Reached:
     """Wait until the target is reached; VerificationFailed if the log ends before it or cannot be replayed."""
     ended = _at_end(feeding, choice) if target.kind == "latest" else None
-    begun, since = False, monotonic()
+    begun, since, taken = False, monotonic(), 0
     database: Database | None = None
     while True:
         if feeding.error is not None:
             raise feeding.error
+        if len(feeding.taken) > taken:
+            # It replays, and every question would slow it down: they are for when it takes no more.
+            taken = len(feeding.taken)
+            at.progress("replaying WAL", *_progress(choice, _begun(choice, feeding.taken)))
+            at.sleep(_PAUSE)
+            continue
         try:
             database = database or side.server.maintenance()
             state = database.rows(_STATE)[0]
@@ -122,7 +128,7 @@ def until_target(at: Acting, side: Side, target: Target, choice: Course, feeding
                 # What could not be fetched is why, and it is known before the server learns of it.
                 raise feeding.error or _stopped(side, target, choice) from None
         else:
-            at.progress("replaying WAL", *_progress(choice, state))
+            at.progress("replaying WAL", *_progress(choice, str(state["lsn"] or "")))
             if ended(state) if ended else state["paused"]:
                 return Reached(str(state["lsn"]), str(state["at"] or ""))
             if not state["recovering"]:
@@ -163,9 +169,15 @@ def _at_end(feeding: Feed, choice: Course) -> Callable[[Mapping[str, object]], b
     return ended
 
 
-def _progress(choice: Course, state: Mapping[str, object]) -> tuple[int, int]:
+def _begun(choice: Course, taken: Sequence[str]) -> str:
+    """Where the segment begins that was taken last; "" if none was."""
+    last = next((name for name in reversed(taken) if is_segment(name)), None)
+    return str(Segment.of_name(last, choice.start.segment_size).start) if last else ""
+
+
+def _progress(choice: Course, lsn: str) -> tuple[int, int]:
     start = choice.start.start.position
-    done = Lsn.of(str(state["lsn"])).position - start if state["lsn"] else 0
+    done = Lsn.of(lsn).position - start if lsn else 0
     return max(done, 0), max(choice.reach.end.position - start, 1)
 
 
