@@ -7,18 +7,19 @@ import resource
 import statistics
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """A command that does the work. `env` is the whole environment of its process."""
+    """A command that does the work. `env` is the whole environment of its process; `ready` comes before, untimed."""
 
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str]
+    ready: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Cost:
 
 def cost_of(contestant: Contestant, log: Path) -> Cost:
     """Run once; its output goes to `log`. A status other than 0 ends the benchmark: a failed run has no time."""
+    if contestant.ready is not None:
+        contestant.ready()
     with log.open("wb") as out:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         started = time.monotonic()

@@ -73,7 +73,7 @@ def bases(workplace: Workplace, count: int) -> dict[str, list[Cost]]:
         "LC_ALL": "C.UTF-8",
     }
     call = f"pg_basebackup -h {server.sockets} -p {server.port} -U {who.name} -c fast -X none -Ft"
-    bare = f"rm -rf {folder}/bare; {call} -D {folder}/bare -Z server-zstd:level=1,workers=2; sync {folder}/bare/*"
+    bare = f"rm -rf {folder}/bare; {call} -D {folder}/bare -Z server-zstd:level=3,workers=2; sync {folder}/bare/*"
     where = {"type": "directory", "host": "db", "path": str(folder / "backups")}
     hosts = {"db": sshd.host().variables(server=server.server(socket=True))}
     inventory = {"all": {"vars": {"repositories": {"there": where}}, "hosts": hosts}}

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,16 +93,17 @@ class Bench:
         described = self.server.server(socket=True)
         common = {"server": described, "spool": spool}
         self.play("archive", {"pg_wal_archive": common})
-        self._archive_for_all()
+        self._know_archivers()
         self.server.create_database("shop")
         with self.server.connect("shop") as connection:
             fill(connection, SCANS)
         backup = {"service": "shop", "repository": "there"}
         self.base = {"pg_basebackup": {**common, **backup}}
+        self.bases = self.base_backups(count)
+        self._archive(*self.archivers)
         self.play("base", self.base)
         if self.peer:
             self.pgbackrest("--type=full", "backup")
-        self.bases = self.base_backups(count)
         self._write()
         segments = len(list(self.local.iterdir()))
         base = max((self.folder / "backups").rglob("base.tar.zst"), key=lambda path: path.stat().st_mtime)
@@ -117,11 +119,13 @@ class Bench:
         )
 
     def base_backups(self, count: int) -> dict[str, list[Cost]]:
-        """Whole ones, each with the WAL it needs."""
-        found = [Contestant("sentraplay", self.play_file("base-again", self.base), self.env)]
+        """Whole ones, each with the WAL it needs, archived by its own command alone: a backup waits for that."""
+        ours = partial(self._archive, "sentraplay")
+        found = [Contestant("sentraplay", self.play_file("base-again", self.base), self.env, ours)]
         if self.peer:
             argv = ("pgbackrest", f"--config={self.configuration}", "--stanza=shop", "--type=full", "backup")
-            found.append(Contestant("pgBackRest", self.as_owner(*argv), self.env))
+            theirs = partial(self._archive, "pgBackRest")
+            found.append(Contestant("pgBackRest", self.as_owner(*argv), self.env, theirs))
         return rounds(found, count, self.folder)
 
     def bytes_kept(self) -> tuple[int, int]:
@@ -162,16 +166,21 @@ class Bench:
         archived = "SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver"
         wait_until("the archiver", lambda: self.server.query("shop", archived)[0][0] >= last, 300)
 
-    def _archive_for_all(self) -> None:
-        """Every segment for SentraPlay, for whoever does it by hand, and for pgBackRest."""
+    def _know_archivers(self) -> None:
+        """The commands of SentraPlay, of whoever does it by hand, and of pgBackRest."""
         (ours,) = self.server.query("postgres", "SHOW archive_command")[0]
-        commands = [f'cp "%p" "{self.local}/%f"', ours]
+        self.archivers = {"sentraplay": str(ours), "by hand": f'cp "%p" "{self.local}/%f"'}
         if self.peer:
             where = {"folder": self.folder, "data": self.data, "port": self.server.port, "sockets": self.server.sockets}
             self.configuration.write_text(PGBACKREST.format(**where))
             self.configuration.chmod(0o644)
             self.pgbackrest("stanza-create")
-            commands.insert(0, f'pgbackrest --config={self.configuration} --stanza=shop archive-push "%p"')
+            push = f'pgbackrest --config={self.configuration} --stanza=shop archive-push "%p"'
+            self.archivers["pgBackRest"] = push
+
+    def _archive(self, *who: str) -> None:
+        """Every segment from now on, for these; SentraPlay's command ends by `exit`, and comes last."""
+        commands = sorted((self.archivers[name] for name in who), key=lambda one: one == self.archivers["sentraplay"])
         command = " && ".join(commands).replace("'", "''")
         self.server.query("postgres", f"ALTER SYSTEM SET archive_command = '{command}'")
         self.server.query("postgres", "SELECT pg_reload_conf()")

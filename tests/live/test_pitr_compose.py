@@ -42,6 +42,11 @@ def described(stack: ComposeStack) -> dict[str, Any]:
     return {"user": stack.environment["POSTGRES_USER"], "compose": compose}
 
 
+def in_container(stack: ComposeStack, *argv: str) -> list[str]:
+    (container,) = stack.machine.run("docker", "ps", "-q", "--filter", "label=com.docker.compose.service=db").split()
+    return stack.machine.run("docker", "exec", container, *argv).split()
+
+
 def test_a_dropped_table_comes_back_and_what_was_replaced_too(bench: PgBench, compose_stack: ComposeStack) -> None:
     """One long test, because a deployment takes its time to come up."""
     stack, server = compose_stack, described(compose_stack)
@@ -57,6 +62,8 @@ def test_a_dropped_table_comes_back_and_what_was_replaced_too(bench: PgBench, co
     # Backed up, and proved to arrive.
     base = bench.apply("pg_basebackup", **WHERE, server=server, spool=spool).data
     assert base["backup"]["contents"]["timeline"] == 1
+    assert base["backup"]["objects"][0]["details"] == {"compressed_by": "server"}
+    assert not [name for name in in_container(stack, "ls", "/tmp") if name.startswith("sentraplay-")]
     increment = bench.apply("pg_basebackup", **WHERE, server=server, spool=spool, incremental=True).data
     assert (increment["parents"], increment["point"]) == ([base["backup_id"]], increment["backup_id"])
     bench.apply("pg_wal_archive", **WHERE, **{**archive, "state": "check"})

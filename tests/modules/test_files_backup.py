@@ -27,7 +27,7 @@ def test_everything_a_file_system_holds_comes_back_as_it_was(files: Files) -> No
     assert (files.live / "sparse").stat().st_blocks * 512 < 1_000_000, "the holes were filled"
 
 
-@pytest.mark.parametrize("compression", ["zstd", "gzip", "none"])
+@pytest.mark.parametrize("compression", ["zstd", "lz4", "gzip", "none"])
 def test_each_compression_comes_back(files: Files, compression: str) -> None:
     furnish(files.live)
     before = described(files.live)

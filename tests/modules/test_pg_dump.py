@@ -107,7 +107,7 @@ def test_excluded_rows_are_left_out_and_the_table_is_not(pg: PgBench) -> None:
     assert result["row_counts"] == {"public.t": 1}
 
 
-@pytest.mark.parametrize("compression", ["auto", "zstd", "gzip", "none"])
+@pytest.mark.parametrize("compression", ["auto", "zstd", "lz4", "gzip", "none"])
 def test_every_compression_can_be_used(pg: PgBench, compression: str) -> None:
     with pg.server.disposable_database(scans=1) as name:
         result = pg.backup(name, compression=compression)

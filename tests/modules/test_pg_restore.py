@@ -146,7 +146,7 @@ def test_an_empty_database_comes_back_too(pg: PgBench) -> None:
         assert pg.restore(live).data["rows"] == 0
 
 
-@pytest.mark.parametrize("compression", ["gzip", "none"])
+@pytest.mark.parametrize("compression", ["lz4", "gzip", "none"])
 def test_every_compression_comes_back(pg: PgBench, compression: str) -> None:
     with database(pg.server) as live:
         before = data(pg.server, live)

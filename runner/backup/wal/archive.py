@@ -22,8 +22,10 @@ from runner.repositories.contract import Repository
 
 DIRECTORY: Final = "wal"
 _PARTIAL: Final = ".partial"
-_OBJECT: Final = re.compile(r"(?P<name>[0-9A-Za-z.]+)-(?P<sha256>[0-9a-f]{64})(?P<suffix>\.zst|\.gz|)(?P<age>\.age)?")
-_COMPRESSIONS: Final[Mapping[str, str]] = {".zst": "zstd", ".gz": "gzip", "": "none"}
+_OBJECT: Final = re.compile(
+    r"(?P<name>[0-9A-Za-z.]+)-(?P<sha256>[0-9a-f]{64})(?P<suffix>\.zst|\.lz4|\.gz|)(?P<age>\.age)?"
+)
+_COMPRESSIONS: Final[Mapping[str, str]] = {".zst": "zstd", ".lz4": "lz4", ".gz": "gzip", "": "none"}
 
 
 @frozen

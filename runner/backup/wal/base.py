@@ -14,7 +14,7 @@ from runner.frozen import frozen
 KIND: Final = "base"
 BASE_ROLE: Final = "base"
 MANIFEST_ROLE: Final = "backup_manifest"
-"""The server's own list of files; an object of its own where the base is not streamed, else inside its tar."""
+"""The server's own list of files; inside the tar too where the host compressed what the server streamed."""
 TABLESPACE_ROLE: Final = "tablespace "
 
 

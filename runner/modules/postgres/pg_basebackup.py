@@ -12,7 +12,7 @@ from typing import ClassVar, Final, Literal
 
 from runner import __version__
 from runner.backup.chaining import Ground
-from runner.backup.compression import Wanted, choose
+from runner.backup.compression import SMALLER, Wanted, choose
 from runner.backup.distributing import described, distribute, further
 from runner.backup.manifest import Manifest, Provenance, to_json
 from runner.backup.summary import summary, ways
@@ -32,6 +32,7 @@ from runner.modules.postgres.hints import client_reason
 from runner.modules.postgres.pgbackrest.configuration import Engine, Stanza, stanza
 from runner.modules.postgres.pgbackrest.taking import take
 from runner.modules.postgres.pgbackrest.telling import tell
+from runner.modules.postgres.physical import server_side
 from runner.modules.postgres.physical.increments import Wish, file_list, find_ground, only_wal
 from runner.modules.postgres.physical.receiving import is_receiving_into
 from runner.modules.postgres.physical.recording import NotRecorded, mark, store_list
@@ -67,6 +68,7 @@ class PgBasebackupArgs:
     spool: str | None = None
     wal_timeout: Duration = "10m"
     compression: Wanted = "auto"
+    compress_at: Literal["server", "host"] = "server"
     max_rate: str | None = None
     incremental: bool = False
     full_every: Duration = "7d"
@@ -219,8 +221,10 @@ def _store(
     writer: BackupWriter,
     since: str | None,
 ) -> Contents:
-    compression = choose(at.host, args.compression)
-    how = Taking(writer.id, args.wal == "include", cluster.segment_size, args.max_rate, since)
+    compression = choose(at.host, args.compression, SMALLER)
+    by_server = args.compress_at == "server" and server_side.can(server, compression)
+    method = server_side.method(server, compression) if by_server else ""
+    how = Taking(writer.id, args.wal == "include", cluster.segment_size, args.max_rate, since, method)
     known = versions(at.host, server, "pg_basebackup")
     if cluster.tablespaces:
         start = by_directory(at, server, how, compression, writer, cluster.tablespaces, cluster.size)

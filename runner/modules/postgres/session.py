@@ -94,11 +94,16 @@ class Postgres:
         """What a client program reads first: with no terminal, libpq takes the password from stdin."""
         return f"{self.server.password.reveal()}\n".encode() if self.server.password else b""
 
+    @property
+    def is_local(self) -> bool:
+        """Whether its address is one of the host itself, or of a container there."""
+        address = self.server.address
+        return self.server.compose is not None or str(address).startswith("/") or address in _LOOPBACK
+
     @cached_property
     def seen_directory(self) -> str | None:
         """The data directory, if the programs run where the server does; None if that cannot be seen to be so."""
-        local = self.server.compose is not None or (self.server.address or "").startswith("/")
-        if not local and self.server.address not in _LOOPBACK:
+        if not self.is_local:
             return None
         directory = self.maintenance().scalar("SELECT current_setting('data_directory', true)")
         programs = self.programs

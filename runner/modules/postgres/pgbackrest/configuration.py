@@ -25,7 +25,7 @@ _SECOND: Final = ".pgbackrest"
 _ELSEWHERE: Final = ("repo1-type", "repo1-host", "repo1-path")
 _OURS: Final = re.compile(r"pg\d*-|config|stanza|lock-path$|spool-path$|log-")
 _LINE: Final = re.compile(r"[^\x00-\x1f\x7f]+")
-_COMPRESSIONS: Final[Mapping[str, str]] = {"auto": "zst", "zstd": "zst", "gzip": "gz", "none": "none"}
+_COMPRESSIONS: Final[Mapping[str, str]] = {"auto": "zst", "zstd": "zst", "lz4": "lz4", "gzip": "gz", "none": "none"}
 
 
 @frozen

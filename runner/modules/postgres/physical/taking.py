@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 from typing import Final
@@ -18,10 +19,11 @@ from runner.backup.watching import Moved
 from runner.backup.writer import BackupWriter
 from runner.errors import TaskFailed
 from runner.frozen import frozen
-from runner.hosts.contract import Command, Host, Pipeline, Reader, Script, command
+from runner.hosts.contract import Command, CommandFailed, Host, Pipeline, Reader, Script, command
 from runner.hosts.splitting import SPLIT
 from runner.modules.contract import Acting
 from runner.modules.postgres import space
+from runner.modules.postgres.physical import server_side
 from runner.modules.postgres.session import Postgres
 from runner.repositories.receiving import PLAIN
 
@@ -33,7 +35,8 @@ mkfifo -- "$1/passing" || exit
 split_into "$1/passing" || exit
 wait "$!"
 """
-_END: Final = Script('exec tail -c 65536 -- "$1"')
+# Bytes: where in the WAL it begins and ends is said last.
+_END: Final = 65536
 _RANGE: Final = re.compile(
     r'"Timeline":\s*(\d+),\s*"Start-LSN":\s*"([0-9A-F/]+)",\s*"End-LSN":\s*"([0-9A-F/]+)"', re.IGNORECASE
 )
@@ -49,7 +52,8 @@ _INTERVAL: Final = 2.0
 class Taking:
     """How a base backup is taken; `own_wal` puts the WAL it needs into it, `label` marks it in the server's files.
 
-    `since` is the list of files of the backup an increment builds on, where pg_basebackup runs.
+    `since` is the list of files of the backup an increment builds on, where pg_basebackup runs; `method` how the server
+    compresses it (see `server_side`), "" if the host does.
     """
 
     label: str
@@ -57,10 +61,42 @@ class Taking:
     segment_size: int
     max_rate: str | None
     since: str | None = None
+    method: str = ""
 
 
 def stream(at: Acting, server: Postgres, how: Taking, compression: Compression, writer: BackupWriter) -> Start:
     """One tar straight from the server into the repository: for clusters without other tablespaces."""
+    if not how.method:
+        return _by_host(at, server, how, compression, writer)
+    try:
+        return _by_server(at, server, how, compression, writer)
+    except CommandFailed as failed:
+        reason = server_side.why_not(failed)
+        if not reason:
+            raise
+        at.warn(f"the host compresses the backup, not the server: {reason}")
+    return _by_host(at, server, replace(how, method=""), compression, writer)
+
+
+def _by_server(at: Acting, server: Postgres, how: Taking, compression: Compression, writer: BackupWriter) -> Start:
+    file = f"base.tar{compression.suffix}"
+    with server_side.room(at.host, server) as room:
+        writer.store(
+            at.host,
+            room.taken(_call(server, how), file),
+            file,
+            role=BASE_ROLE,
+            format="tar",
+            compression=compression.name,
+            stdin=server.password_line,
+            details={"compressed_by": "server"},
+            progress=_progress(at, server),
+        )
+        _store_file(at, writer, compression, room.whole(MANIFEST_ROLE), MANIFEST_ROLE, MANIFEST_ROLE)
+        return _positions(at.host, room.end(MANIFEST_ROLE, _END), how)
+
+
+def _by_host(at: Acting, server: Postgres, how: Taking, compression: Compression, writer: BackupWriter) -> Start:
     with at.host.private_directory() as directory:
         writer.store(
             at.host,
@@ -74,8 +110,7 @@ def stream(at: Acting, server: Postgres, how: Taking, compression: Compression, 
             stdin=server.password_line,
             progress=_progress(at, server),
         )
-        _store_file(at, writer, compression, f"{directory}/{MANIFEST_ROLE}", MANIFEST_ROLE)
-        return _positions(at.host, f"{directory}/{MANIFEST_ROLE}", how)
+        return _with_list(at, writer, compression, f"{directory}/{MANIFEST_ROLE}", how)
 
 
 def by_directory(
@@ -99,22 +134,46 @@ def by_directory(
         call = _call(server, how, "-D", f"{directory}/backup")
         at.host.run(call, stdin=server.password_line)
         for role, name in ((BASE_ROLE, "base"), *((one.role, str(one.oid)) for one in tablespaces)):
-            path = f"{directory}/backup/{name}.tar"
-            _store_file(at, writer, compression, path, role)
-            at.host.run(command("rm", "-f", "--", path))
-        _store_file(at, writer, compression, f"{directory}/backup/{MANIFEST_ROLE}", MANIFEST_ROLE)
-        return _positions(at.host, f"{directory}/backup/{MANIFEST_ROLE}", how)
+            _store_tar(at, writer, compression, f"{directory}/backup/{name}.tar", role, bool(how.method))
+        return _with_list(at, writer, compression, f"{directory}/backup/{MANIFEST_ROLE}", how)
 
 
-def _store_file(at: Acting, writer: BackupWriter, compression: Compression, path: str, role: str) -> None:
+def _store_tar(
+    at: Acting, writer: BackupWriter, compression: Compression, path: str, role: str, compressed: bool
+) -> None:
+    """One of several on the host's disk, where its place is needed for what follows."""
     name = posixpath.basename(path)
+    if compressed:
+        path, compression, made = f"{path}{compression.suffix}", compression.done, {"compressed_by": "server"}
+    else:
+        made = {}
+    _store_file(at, writer, compression, command("cat", "--", path), name, role, made)
+    at.host.run(command("rm", "-f", "--", path))
+
+
+def _with_list(at: Acting, writer: BackupWriter, compression: Compression, path: str, how: Taking) -> Start:
+    """The server's list of files, which is at `path` on the host, kept beside the backup and asked where it begins."""
+    _store_file(at, writer, compression, command("cat", "--", path), MANIFEST_ROLE, MANIFEST_ROLE)
+    return _positions(at.host, command("tail", "-c", str(_END), "--", path), how)
+
+
+def _store_file(
+    at: Acting,
+    writer: BackupWriter,
+    compression: Compression,
+    producer: Command,
+    name: str,
+    role: str,
+    details: Mapping[str, str] | None = None,
+) -> None:
     writer.store(
         at.host,
-        Pipeline((Script('exec cat <"$1"', (path,)), *compression.members)),
+        Pipeline((producer, *compression.members)),
         f"{name}{compression.suffix}",
         role=role,
         format="tar" if name.endswith(".tar") else "json",
         compression=compression.name,
+        details=details,
         progress=partial(at.progress, f"storing {name}"),
     )
 
@@ -132,18 +191,19 @@ def _call(server: Postgres, how: Taking, *where: str) -> Command:
     wal = "fetch" if how.own_wal else "none"
     since = (f"--incremental={how.since}",) if how.since else ()
     rate = ("--max-rate", how.max_rate) if how.max_rate else ()
-    options = ("-F", "tar", "-X", wal, "-c", "fast", "-l", how.label, *rate, *since)
+    smaller = ("-Z", how.method) if how.method else ()
+    options = ("-F", "tar", "-X", wal, "-c", "fast", "-l", how.label, *smaller, *rate, *since)
     return server.client("pg_basebackup", "", *where, *options)
 
 
-def _positions(reader: Reader, manifest: str, how: Taking) -> Start:
+def _positions(reader: Reader, ending: Command, how: Taking) -> Start:
     """From the end of the server's manifest; one range for each timeline the backup passed through."""
-    said = reader.query(Script(_END.text, (manifest,))).stdout
+    said = reader.query(ending).stdout
     ranges = [(Lsn.of(one[2]), int(one[1]), Lsn.of(one[3])) for one in _RANGE.finditer(said)]
     if not ranges:
         raise TaskFailed(
             "the backup does not say where in the WAL it begins and ends",
-            where=f"{reader.name}:{manifest}",
+            where=reader.name,
             hint="is the server older than PostgreSQL 13, or a manifest not made (backup_manifest)?",
         )
     start, timeline, _ = min(ranges)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Final
 
 from runner.backup.encryption import readable
@@ -45,21 +47,28 @@ def unpack(at: Acting, repository: Repository, manifest: Manifest, base: Base, s
     if len(chain) > 1:
         _chain(at, repository, chain, side)
     else:
-        _into(at, repository, manifest, manifest.object(BASE_ROLE), side, side.data)
-    if any(one.role == MANIFEST_ROLE for one in manifest.objects) and base.tablespaces:
-        _file(at, repository, manifest, manifest.object(MANIFEST_ROLE), side, f"{side.data}/backup_manifest")
+        _whole(at, repository, manifest, side, side.data)
     for one in base.tablespaces:
         where = moved(one, manifest)
         _into(at, repository, manifest, manifest.object(one.role), side, where)
         side.files.run(Script(_LINK.text, (side.data, str(one.oid), where)))
     if side.chown:
         side.files.run(command("chown", "-R", "--", side.chown, side.room))
-    verify(side, side.data, manifest, base)
+    with _flushed(side):
+        verify(side, side.data, manifest, base)
     if base.tablespaces:
         # The server makes the links anew from this list, which named the old places.
         lines = "".join(f"{one.oid} {moved(one, manifest)}\n" for one in base.tablespaces)
         side.files.put(io.BytesIO(lines.encode()), f"{side.data}/tablespace_map")
-    side.files.run(Script(_SYNC.text, (side.data,)))
+
+
+@contextmanager
+def _flushed(side: Side) -> Iterator[None]:
+    """What is in `side.data` is on the disk at the end of the context, which may read it meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        written = pool.submit(side.files.run, Script(_SYNC.text, (side.data,)))
+        yield
+        written.result()
 
 
 def moved(one: Tablespace, manifest: Manifest) -> str:
@@ -70,7 +79,7 @@ def moved(one: Tablespace, manifest: Manifest) -> str:
 def _chain(at: Acting, repository: Repository, chain: Sequence[Manifest], side: Side) -> None:
     parts = [increments.part_of(side, number) for number in range(len(chain))]
     for one, part in zip(chain, parts, strict=True):
-        _into(at, repository, one, one.object(BASE_ROLE), side, part)
+        _whole(at, repository, one, side, part)
     if side.chown:
         side.files.run(command("chown", "-R", "--", side.chown, side.room))
     for one, part in zip(chain, parts, strict=True):
@@ -90,6 +99,13 @@ def verify(side: Side, directory: str, manifest: Manifest, base: Base) -> None:
             where=side.files.name,
             hint="restore from another backup; nothing was replaced",
         )
+
+
+def _whole(at: Acting, repository: Repository, manifest: Manifest, side: Side, directory: str) -> None:
+    """The data directory with the server's list of its files, which is inside only where the host compressed."""
+    _into(at, repository, manifest, manifest.object(BASE_ROLE), side, directory)
+    if any(one.role == MANIFEST_ROLE for one in manifest.objects):
+        _file(at, repository, manifest, manifest.object(MANIFEST_ROLE), side, f"{directory}/backup_manifest")
 
 
 def _into(
