@@ -63,7 +63,7 @@ def test_what_is_written_passes_and_its_list_stays(call: Call, tmp_path: Path) -
 
 
 def test_nothing_is_kept_of_what_passes(call: Call, tmp_path: Path) -> None:
-    status, written, _ = call(f'{BEGUN} head -c 5000000 /dev/zero >"$file"')
+    status, written, _ = call(f'{BEGUN} head -c 5000000 /dev/zero >"$file"; : >"$to/backup_manifest"')
     assert (status, len(written)) == (0, 5_000_000)
     assert sum(path.stat().st_size for path in (tmp_path / "room").rglob("*") if path.is_file()) == 0
 
@@ -91,3 +91,16 @@ def test_a_file_that_is_there_already_is_told_and_its_writer_ended(call: Call) -
     early = 'mkdir -- "$to.new"; echo early >"$to.new/base.tar.zst"; mv -- "$to.new" "$to"; exec sleep 60'
     status, written, _ = call(BEGUN.replace('mkdir -- "$to" || exit', early))
     assert (status, written) == (LATE, b"")
+
+
+def test_what_went_elsewhere_is_no_backup(call: Call) -> None:
+    """Should a program call its file by another name than expected, nothing comes, and that must not pass for all."""
+    assert call(f'{BEGUN} echo lost >"$to/other.tar.zst"; echo list >"$to/backup_manifest"')[0] == LATE
+
+
+def test_a_program_that_wrote_nothing_made_no_backup(call: Call) -> None:
+    assert call("exit 0")[0] == LATE
+
+
+def test_a_backup_without_its_list_is_none(call: Call) -> None:
+    assert call(f'{BEGUN} echo "the $password" >"$file"')[0] == LATE

@@ -114,10 +114,10 @@ def until_target(at: Acting, side: Side, target: Target, choice: Course, feeding
     while True:
         if feeding.error is not None:
             raise feeding.error
-        if len(feeding.taken) > taken:
+        if len(names := feeding.taken) > taken:
             # It replays, and every question would slow it down: they are for when it takes no more.
-            taken = len(feeding.taken)
-            at.progress("replaying WAL", *_progress(choice, _begun(choice, feeding.taken)))
+            taken = len(names)
+            at.progress("replaying WAL", *_progress(choice, _begun(choice, names)))
             at.sleep(_PAUSE)
             continue
         try:

@@ -24,7 +24,8 @@ _BUILT_WITH: Final = "SELECT array_to_string(enumvals, ' ') FROM pg_settings WHE
 _LATE: Final = 75
 
 # $1 a directory to make, $2 the file in it that is written; then the call. The shell keeps the fifo open for writing
-# until pg_basebackup has ended, and nobody but `cat` reads it: if that dies, so does pg_basebackup.
+# until pg_basebackup has ended, and nobody but `cat` reads it: if that dies, so does pg_basebackup. It is a backup only
+# if the fifo was there in time, and nothing was written beside it but the list of files.
 _TAKE: Final = f"""
 umask 077
 room=$1 file=$2
@@ -39,20 +40,23 @@ taking=$!
 exec 3<&-
 running() {{ read -r id name state rest <"/proc/$taking/stat" && [ "$state" != Z ]; }} 2>/dev/null
 while [ ! -d "$room/backup" ] && running; do :; done
-late=
+caught=
 if [ -d "$room/backup" ]; then
   kill -STOP "$taking"
-  ln -- "$room/stream" "$room/backup/$file" || {{ late=yes; kill -KILL "$taking"; }}
+  ln -- "$room/stream" "$room/backup/$file" && caught=yes
   kill -CONT "$taking" 2>/dev/null
 fi
+[ "$caught" ] || kill -KILL "$taking" 2>/dev/null
 wait "$taking"
 status=$?
 exec 6>&-
 wait "$reading"
 read=$?
-[ -z "$late" ] || exit {_LATE}
-[ "$status" = 0 ] || exit "$status"
-exit "$read"
+case $caught$status in
+  yes0) set -- "$room/backup"/*; [ "$#" = 2 ] || exit {_LATE}; exit "$read" ;;
+  0|137) exit {_LATE} ;;
+esac
+exit "$status"
 """
 
 
@@ -118,7 +122,7 @@ def method(server: Postgres, compression: Compression) -> str:
 
 def why_not(failed: CommandFailed) -> str:
     """Why the host has to compress after all; "" if the failure has to do with something else."""
-    if _LATE in failed.result.statuses or failed.result.exit_code == _LATE:
+    if (failed.result.statuses or (failed.result.exit_code,))[0] == _LATE:
         return "the server's stream could not be caught in time"
     said = [line for line in failed.result.stderr.splitlines() if "compress" in line]
     return said[-1].strip() if said else ""

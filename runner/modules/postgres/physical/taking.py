@@ -83,7 +83,7 @@ def _by_server(at: Acting, server: Postgres, how: Taking, compression: Compressi
     with server_side.room(at.host, server) as room:
         writer.store(
             at.host,
-            room.taken(_call(server, how), file),
+            room.taken(_call(server, how, "--no-sync"), file),
             file,
             role=BASE_ROLE,
             format="tar",
