@@ -121,12 +121,22 @@ class Bench:
     def base_backups(self, count: int) -> dict[str, list[Cost]]:
         """Whole ones, each with the WAL it needs, archived by its own command alone: a backup waits for that."""
         ours = partial(self._archive, "sentraplay")
-        found = [Contestant("sentraplay", self.play_file("base-again", self.base), self.env, ours)]
+        found = [
+            Contestant("sentraplay", self.play_file("base-again", self.base), self.env, ours),
+            Contestant("pg_basebackup alone", self.as_owner("bash", "-ec", self.bare()), self.env, ours),
+        ]
         if self.peer:
             argv = ("pgbackrest", f"--config={self.configuration}", "--stanza=shop", "--type=full", "backup")
             theirs = partial(self._archive, "pgBackRest")
             found.append(Contestant("pgBackRest", self.as_owner(*argv), self.env, theirs))
         return rounds(found, count, self.folder)
+
+    def bare(self) -> str:
+        """Nothing but the server's own tool, with the server's own compression."""
+        call = f"pg_basebackup -h {self.server.sockets} -p {self.server.port} -U {self.server.superuser.name}"
+        made = f"{self.place}/bare"
+        smaller = "-c fast -X none -Ft -Z server-zstd:level=3,workers=2"
+        return f"rm -rf {made}; {call} {smaller} -D {made}; sync {made}/*"
 
     def bytes_kept(self) -> tuple[int, int]:
         """Of the first base backup here and there, without WAL."""
@@ -272,12 +282,16 @@ def main() -> None:
         if bench.peer:
             ours, theirs = bench.bytes_kept()
             print(f"bound 0.5: {ratio(bench.bases, 'sentraplay', 'pgBackRest'):.2f} of pgBackRest", flush=True)
+            bare = ratio(bench.bases, "pg_basebackup alone", "pgBackRest")
+            print(f"pg_basebackup alone: {bare:.2f} of pgBackRest", flush=True)
             print(f"bound 1.1: {ours / theirs:.2f} of pgBackRest's bytes", flush=True)
         costs = rounds(bench.contestants(), count, bench.folder)
         print(f"recovery, median of {count} rounds:\n{table(costs, base='by hand, WAL local')}", flush=True)
         print(f"bound 1.1: {ratio(costs, 'sentraplay', 'by hand, WAL local'):.2f}", flush=True)
         if bench.peer:
             print(f"bound 0.9: {ratio(costs, 'sentraplay', 'pgBackRest, async'):.2f} of pgBackRest", flush=True)
+            by_hand = ratio(costs, "by hand, WAL local", "pgBackRest, async")
+            print(f"by hand, WAL local: {by_hand:.2f} of pgBackRest", flush=True)
         else:
             print("pgBackRest is not installed here, so it is not compared", flush=True)
         archived = bench.segments(count)
