@@ -35,9 +35,10 @@ class Compression:
 FASTEST: Final = 1
 """The level of zstd that was the fastest with all cores, where producer and compressor share the machine."""
 SMALLER: Final = 3
-"""zstd's own: a sixth fewer bytes of a cluster's files (tests/benchmarks/recovery.py) for a quarter more time."""
+"""zstd's own: fewer bytes of a cluster's files, for more time (tests/benchmarks/recovery.py)."""
 
-_SUFFIXES: Final[Mapping[str, str]] = {"zstd": ".zst", "lz4": ".lz4", "gzip": ".gz", "none": ""}
+SUFFIXES: Final[Mapping[str, str]] = {"zstd": ".zst", "lz4": ".lz4", "gzip": ".gz", "none": ""}
+"""How the names of objects end, by what compressed them."""
 
 
 def _compression(name: str, level: int = FASTEST) -> Compression:
@@ -52,7 +53,7 @@ def _compression(name: str, level: int = FASTEST) -> Compression:
             smaller, back = command("gzip", "-c", "-6"), command("gzip", "-d", "-c")
         case _:
             return Compression("none", "", 0, (), ())
-    return Compression(name, _SUFFIXES[name], level, (smaller,), (back,))
+    return Compression(name, SUFFIXES[name], level, (smaller,), (back,))
 
 
 def choose(reader: Reader, wanted: Wanted, level: int = FASTEST) -> Compression:
@@ -70,7 +71,7 @@ def choose(reader: Reader, wanted: Wanted, level: int = FASTEST) -> Compression:
 
 def undo(reader: Reader, name: str) -> tuple[Command, ...]:
     """Members that decompress on that host what `name` compressed; TaskFailed if the program is missing there."""
-    if name not in _SUFFIXES:
+    if name not in SUFFIXES:
         raise TaskFailed(
             message=f"compression {name!r} is not known", hint="use the version of SentraPlay that made the backup"
         )

@@ -13,6 +13,7 @@ from datetime import datetime
 from os.path import commonprefix
 from typing import Final
 
+from runner.backup.compression import SUFFIXES
 from runner.backup.encryption import SUFFIX
 from runner.backup.identity import check_service
 from runner.backup.wal.names import is_archived_name
@@ -22,10 +23,9 @@ from runner.repositories.contract import Repository
 
 DIRECTORY: Final = "wal"
 _PARTIAL: Final = ".partial"
-_OBJECT: Final = re.compile(
-    r"(?P<name>[0-9A-Za-z.]+)-(?P<sha256>[0-9a-f]{64})(?P<suffix>\.zst|\.lz4|\.gz|)(?P<age>\.age)?"
-)
-_COMPRESSIONS: Final[Mapping[str, str]] = {".zst": "zstd", ".lz4": "lz4", ".gz": "gzip", "": "none"}
+_COMPRESSIONS: Final[Mapping[str, str]] = {suffix: name for name, suffix in SUFFIXES.items()}
+_SUFFIX: Final = "|".join(map(re.escape, _COMPRESSIONS))
+_OBJECT: Final = re.compile(rf"(?P<name>[0-9A-Za-z.]+)-(?P<sha256>[0-9a-f]{{64}})(?P<suffix>{_SUFFIX})(?P<age>\.age)?")
 
 
 @frozen

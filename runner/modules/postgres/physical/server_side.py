@@ -122,7 +122,8 @@ def method(server: Postgres, compression: Compression) -> str:
 
 def why_not(failed: CommandFailed) -> str:
     """Why the host has to compress after all; "" if the failure has to do with something else."""
-    if (failed.result.statuses or (failed.result.exit_code,))[0] == _LATE:
+    status = (failed.result.statuses or (failed.result.exit_code,))[0]
+    if status == _LATE:
         return "the server's stream could not be caught in time"
-    said = [line for line in failed.result.stderr.splitlines() if "compress" in line]
+    said = [line for line in failed.result.stderr.splitlines() if "compress" in line] if status else []
     return said[-1].strip() if said else ""
